@@ -1,0 +1,53 @@
+import type { NewEvent, Position, RecordedEvent, Revision, StreamName } from '../event.ts';
+
+/** What a writer believes about a stream: its revision, that it is absent, that it is there, or nothing. */
+export type Expected = Revision | 'no-stream' | 'stream-exists' | 'any';
+
+export type NonEmpty<T> = readonly [T, ...T[]];
+
+/** Where an append stands: the revision of its last event and that event's position. */
+export type Appended = Readonly<{ revision: Revision; position: Position }>;
+
+export type ReadOptions = Readonly<{
+  /** First revision of the answer (inclusive). Default: 0 forwards, the last one backwards. */
+  from?: Revision;
+  /** Default `forwards`. */
+  direction?: 'forwards' | 'backwards';
+  /** Most events to answer with. Default: all. */
+  limit?: number;
+}>;
+
+/** Events in order; a page is never empty. Reading ahead stops when the caller stops iterating. */
+export type Pages = AsyncIterable<readonly RecordedEvent[]>;
+
+/**
+ * The log: streams of events with one total order over all. Every promise below is a clause of
+ * `test/contracts/event-store.contract.ts`, run against each adapter.
+ */
+export interface EventStore {
+  /**
+   * Appends all events or none, in order, to one stream. The same event ids again give the first result and write
+   * nothing, whatever is expected.
+   * @throws `revision-conflict` (fields: stream, expected, actual) · `unavailable` (nothing is known to be stored)
+   *   · `timeout` (unknown whether stored; repeat with the same ids)
+   */
+  append(stream: StreamName, expected: Expected, events: NonEmpty<NewEvent>): Promise<Appended>;
+
+  /** One stream in revision order, without gaps. A missing stream yields nothing. */
+  read(stream: StreamName, options?: ReadOptions): Pages;
+
+  /**
+   * The log after a position up to its present end, in position order. Once a position was seen, nothing ever appears
+   * before it, whatever other transactions are open.
+   */
+  readAll(options?: { after?: Position; limit?: number; pageSize?: number }): Pages;
+
+  /** As `readAll`, then waits for more until `signal` aborts, when it ends quietly. */
+  subscribeAll(options: { after?: Position; pageSize?: number; signal: AbortSignal }): Pages;
+
+  /** The position of the last event; `beginning` for an empty log. */
+  head(): Promise<Position>;
+
+  /** Idempotent; ends subscriptions and waits for appends under way. */
+  close(): Promise<void>;
+}

@@ -1,0 +1,106 @@
+/** A message on its way out. Headers are CloudEvents 1.0 attributes in the Kafka binding's binary mode. */
+export type OutMessage = Readonly<{
+  /** Messages of one key stay in order and in one partition. */
+  key: string;
+  /** Confluent-framed Avro. */
+  value: Uint8Array;
+  headers: Readonly<Record<string, string>>;
+}>;
+
+export type InMessage = OutMessage &
+  Readonly<{
+    partition: number;
+    /** Increases within a partition; gaps are allowed. */
+    offset: number;
+    /** ISO 8601, UTC. */
+    publishedAt: string;
+    /** 1 at first delivery to this group, as far as the broker knows. */
+    attempt: number;
+  }>;
+
+/** Messages of one partition, in order, never empty. */
+export type Batch = Readonly<{
+  topic: string;
+  partition: number;
+  messages: readonly InMessage[];
+}>;
+
+/** What a handler says of a batch. Nothing counts as handled before the verdict. */
+export type Verdict =
+  | Readonly<{ do: 'done' }>
+  /** Deliver the batch again after a pause; nothing of it counts as handled. */
+  | Readonly<{ do: 'retry'; afterMs: number; reason: string }>
+  /**
+   * Messages before `index` are handled; the one at `index` becomes a dead letter with its reason. What follows it
+   * for the same key and group becomes a dead letter behind it until it is released; other keys go on.
+   */
+  | Readonly<{ do: 'park'; index: number; reason: string }>
+  /** Stop fetching this partition for a while; the batch comes again. */
+  | Readonly<{ do: 'pause'; forMs: number; reason: string }>;
+
+export const done: Verdict = { do: 'done' };
+
+/** A message set aside for a group, with why. */
+export type DeadLetter = Readonly<{
+  id: number;
+  topic: string;
+  group: string;
+  message: InMessage;
+  /** Why it could not be handled, or that it waits behind another of its key. */
+  reason: string;
+  parkedAt: string;
+}>;
+
+export type TopicSettings = Readonly<{
+  /** Fixed when the topic is created. */
+  partitions: number;
+  /** Messages may be removed when older. Absent: kept. */
+  retentionMs?: number;
+}>;
+
+export type RunOptions = Readonly<{
+  signal: AbortSignal;
+  /** Most messages in a batch. Default 500. */
+  maxBatch?: number;
+}>;
+
+/** How far a group is in a partition. `end` is the offset after the last message, `next` the one to be handled next. */
+export type GroupLag = Readonly<{ partition: number; next: number; end: number }>;
+
+/**
+ * Distribution: topics of partitions, consumer groups, dead letters. Every promise is a clause of
+ * `test/contracts/topics.contract.ts`.
+ */
+export interface Topics {
+  /** Creates the topic, or confirms it. @throws `partition-mismatch` when it exists with another number. */
+  ensure(topic: string, settings: TopicSettings): Promise<void>;
+
+  /** The partition of a key: murmur2 modulo the topic's partitions, as Kafka's default partitioner has it. */
+  partitionFor(topic: string, key: string): Promise<number>;
+
+  /** Resolves once the broker has all messages durably. Order is kept per key, also over concurrent calls awaited in turn. */
+  publish(topic: string, messages: readonly OutMessage[]): Promise<void>;
+
+  /**
+   * Joins a group until `signal` aborts, then finishes the batch in hand and leaves. At least once; in order within a
+   * partition; a partition is with one member at a time; those of a member that died go to the others. A handler that
+   * throws counts as `retry` with back-off.
+   */
+  run(
+    topic: string,
+    group: string,
+    handler: (batch: Batch) => Promise<Verdict>,
+    options: RunOptions,
+  ): Promise<void>;
+
+  /** Dead letters of a topic, oldest first. */
+  deadLetters(topic: string, group?: string): Promise<readonly DeadLetter[]>;
+
+  /** Hands a dead letter's key, in order, back to its group: the letter and all that waited behind it. */
+  release(id: number): Promise<void>;
+
+  lag(topic: string, group: string): Promise<readonly GroupLag[]>;
+
+  /** Idempotent; leaves all groups. */
+  close(): Promise<void>;
+}

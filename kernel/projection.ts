@@ -1,0 +1,61 @@
+import type { Event, RecordedEvent } from './event.ts';
+
+/** SQL types of read-model columns. `instant` is ISO 8601 UTC text in rows, `bigint` a safe integer. */
+export type ColumnType =
+  'text' | 'integer' | 'bigint' | 'double' | 'boolean' | 'instant' | 'json' | 'textArray';
+
+export type Column = Readonly<{ type: ColumnType; nullable?: boolean }>;
+
+export type Row = Readonly<Record<string, unknown>>;
+
+/** A read-model table. Names are camelCase here and snake_case in SQL. The tenant column is added by the runtime. */
+export type Table<R extends Row, K extends keyof R & string> = Readonly<{
+  columns: Readonly<Record<keyof R & string, Column>>;
+  /** Together with the tenant the primary key. */
+  key: readonly K[];
+  /** Each index leads with the tenant. */
+  indexes?: readonly (readonly (keyof R & string)[])[];
+}>;
+
+/**
+ * A read model: a fold over rows. The runtime loads the rows a batch touches, folds in memory and writes them back
+ * together with the checkpoint. Sealed fields stay sealed in rows; queries open them.
+ */
+export type Projection<E extends Event, R extends Row, K extends keyof R & string> = Readonly<{
+  /** camelCase; the table's name in SQL is its snake_case. */
+  name: string;
+  /** Raised when `evolve` or the table changes: another version owns another table. */
+  version: number;
+  table: Table<R, K>;
+  /** The event types it handles; others only move its checkpoint. */
+  handles: readonly E['type'][];
+  /** The rows an event touches. */
+  keys: (event: RecordedEvent<E>) => readonly Readonly<Pick<R, K>>[];
+  /** `null` in: no such row; `null` out: remove it. Never throws: a recorded fact cannot be refused. */
+  evolve: (row: R | null, event: RecordedEvent<E>, key: Readonly<Pick<R, K>>) => R | null;
+}>;
+
+/** A projection with its type parameters closed over. */
+export type AnyProjection = Readonly<{
+  name: string;
+  version: number;
+  table: Table<Row, string>;
+  handles: ReadonlySet<string>;
+  keys: (event: RecordedEvent) => readonly Row[];
+  evolve: (row: Row | null, event: RecordedEvent, key: Row) => Row | null;
+}>;
+
+/** Closes a projection over its types. The casts are sound: only handled events and its own rows are passed in. */
+export function defineProjection<E extends Event, R extends Row, K extends keyof R & string>(
+  projection: Projection<E, R, K>,
+): AnyProjection {
+  return {
+    name: projection.name,
+    version: projection.version,
+    table: projection.table as unknown as Table<Row, string>,
+    handles: new Set<string>(projection.handles),
+    keys: (event) => projection.keys(event as RecordedEvent<E>),
+    evolve: (row, event, key) =>
+      projection.evolve(row as R | null, event as RecordedEvent<E>, key as Pick<R, K>),
+  };
+}
