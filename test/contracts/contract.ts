@@ -1,0 +1,60 @@
+/**
+ * Contract suites: the promises of a port as data, run against every adapter, and against broken adapters that must
+ * fail. A port's suite is a list of clauses; an adapter's spec names the adapter and how to make one.
+ */
+import { describe, test } from '@jest/globals';
+
+/** One promise of a port. `run` throws where the promise is not kept. */
+export type Clause<P> = Readonly<{
+  /** kebab-case, unique in its suite: what a broken adapter's test names. */
+  name: string;
+  /** The promise in one sentence. */
+  sentence: string;
+  run: (subject: P) => Promise<void>;
+}>;
+
+/** A port in a state no clause has touched, and how to give its resources back. */
+export type Subject<P> = Readonly<{ port: P; close(): Promise<void> }>;
+
+export type MakeSubject<P> = () => Promise<Subject<P>>;
+
+/** Registers one test a clause, each on a subject of its own. */
+export function registerContract<P>(
+  portName: string,
+  adapterName: string,
+  clauses: readonly Clause<P>[],
+  make: MakeSubject<P>,
+): void {
+  describe(`${portName}: ${adapterName}`, () => {
+    for (const clause of clauses) {
+      test(`${clause.name}: ${clause.sentence}`, async () => {
+        await runClause(clause, make);
+      });
+    }
+  });
+}
+
+/** Names of the clauses a subject breaks, in the order of the suite. A broken adapter must break the one meant for it. */
+export async function failingClauses<P>(
+  clauses: readonly Clause<P>[],
+  make: MakeSubject<P>,
+): Promise<string[]> {
+  const failing: string[] = [];
+  for (const clause of clauses) {
+    try {
+      await runClause(clause, make);
+    } catch {
+      failing.push(clause.name);
+    }
+  }
+  return failing;
+}
+
+async function runClause<P>(clause: Clause<P>, make: MakeSubject<P>): Promise<void> {
+  const subject = await make();
+  try {
+    await clause.run(subject.port);
+  } finally {
+    await subject.close();
+  }
+}
