@@ -1,0 +1,81 @@
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { isDaybookError } from '@daybook/kernel/errors.ts';
+import { freshDatabase } from '@daybook/test/support/postgres.ts';
+import { silentLog } from '@daybook/test/support/silent-log.ts';
+import { migrate, pendingMigrations } from './migrate.ts';
+import { openDatabase, instant, translateDatabaseError, type Database } from './database.ts';
+
+let fresh: Awaited<ReturnType<typeof freshDatabase>>;
+let database: Database;
+beforeAll(async () => {
+  fresh = await freshDatabase();
+  ({ database } = fresh);
+});
+afterAll(() => fresh.drop());
+
+describe('a database', () => {
+  test('gives instants as ISO text in UTC and int8 as numbers, by pg and by knex', async () => {
+    const statement = `select '2026-03-29 03:00:00.1234+02'::timestamptz as at, 9007199254740991::int8 as big`;
+    const expected = [{ at: '2026-03-29T01:00:00.123Z', big: 9007199254740991 }];
+    expect((await database.pool.query(statement)).rows).toEqual(expected);
+    expect(((await database.knex.raw(statement)) as { rows: unknown[] }).rows).toEqual(expected);
+  });
+
+  test.each([
+    ['2026-01-01 00:00:00+00', '2026-01-01T00:00:00.000Z'],
+    ['2026-01-01 00:00:00.5+00', '2026-01-01T00:00:00.500Z'],
+    ['2026-01-01 00:00:00.123456+00', '2026-01-01T00:00:00.123Z'],
+  ])('reads the instant %s', (text, expected) => {
+    expect(instant(text)).toBe(expected);
+  });
+
+  test('rolls a failed transaction back and keeps the connection usable', async () => {
+    await database.pool.query('create table runtime.probe (n int primary key)');
+    const failing = database.transaction(async (client) => {
+      await client.query('insert into runtime.probe values (1)');
+      await client.query('insert into runtime.probe values (1)');
+    });
+    await expect(failing).rejects.toMatchObject({ code: 'unavailable', retry: 'never' });
+    await database.transaction((client) => client.query('insert into runtime.probe values (2)'));
+    expect((await database.pool.query('select n from runtime.probe')).rows).toEqual([{ n: 2 }]);
+  });
+
+  test('says unavailable, later, when its connection is ended or refused', async () => {
+    const ended = database.transaction((client) =>
+      client.query('select pg_terminate_backend(pg_backend_pid())'),
+    );
+    await expect(ended).rejects.toMatchObject({ code: 'unavailable', retry: 'later' });
+    const nowhere = openDatabase({ url: 'postgres://nobody@127.0.0.1:1/none', log: silentLog });
+    await expect(nowhere.transaction((client) => client.query('select 1'))).rejects.toMatchObject({
+      code: 'unavailable',
+      retry: 'later',
+    });
+    await nowhere.close();
+    await nowhere.close();
+  });
+
+  test('calls a connection lost during commit unknown', () => {
+    const lost = new Error('Connection terminated unexpectedly');
+    expect(translateDatabaseError(lost, 'commit')).toMatchObject({ code: 'timeout', retry: 'later' });
+    expect(translateDatabaseError(lost)).toMatchObject({ code: 'unavailable', retry: 'later' });
+    expect(isDaybookError(translateDatabaseError(new TypeError('x')))).toBe(true);
+  });
+});
+
+describe('migrations', () => {
+  test('run once, whoever starts them at the same time', async () => {
+    expect(await pendingMigrations(database)).toEqual([]);
+    await database.pool.query('drop table runtime.migrations');
+    await database.pool.query('drop schema log, topics, registry, vault, read cascade');
+    const { rows } = await database.pool.query<{ name: string }>(
+      `select tablename as name from pg_tables where schemaname = 'runtime'`,
+    );
+    for (const { name } of rows) await database.pool.query(`drop table if exists runtime."${name}" cascade`);
+    const other = openDatabase({ url: fresh.url, log: silentLog });
+    const applied = await Promise.all([migrate(database), migrate(other)]);
+    expect(applied.flat()).toEqual([...new Set(applied.flat())]);
+    expect(applied.flat()).toContain('0001-schemas.sql');
+    expect(await pendingMigrations(database)).toEqual([]);
+    await other.close();
+  });
+});

@@ -1,0 +1,194 @@
+import knexFactory, { type Knex } from 'knex';
+import pg from 'pg';
+import { DaybookError } from '@daybook/kernel/errors.ts';
+import type { Log } from '@daybook/kernel/ports/outside.ts';
+
+/** A PostgreSQL database: plain `pg` for hot paths, knex for ordinary queries. Both share nothing but the URL. */
+export type Database = Readonly<{
+  url: string;
+  pool: pg.Pool;
+  /** Has a small pool of its own, opened at first use. */
+  knex: Knex;
+  /** Runs `work` between `begin` and `commit`. @throws what `translateDatabaseError` makes of it */
+  transaction<T>(work: (client: pg.PoolClient) => Promise<T>): Promise<T>;
+  /** Idempotent. */
+  close(): Promise<void>;
+}>;
+
+export type DatabaseOptions = Readonly<{
+  url: string;
+  /** Connections of the `pg` pool. Default 10. */
+  poolSize?: number;
+  /** Role the connections run as, such as one that row-level security binds. */
+  role?: string;
+  /** Shown in `pg_stat_activity`. */
+  applicationName?: string;
+  /** Longest statement in milliseconds. Default 30 000. */
+  statementTimeoutMs?: number;
+  log: Log;
+}>;
+
+const { builtins, getTypeParser } = pg.types;
+
+/** `int8` as a number (every one of ours is a safe integer), instants as ISO 8601 text. */
+const types: pg.CustomTypesConfig = {
+  getTypeParser: ((id: number, format?: 'text' | 'binary') => {
+    if (format !== 'binary') {
+      if (id === builtins.INT8) return Number;
+      if (id === builtins.TIMESTAMPTZ) return instant;
+    }
+    return getTypeParser(id, format as 'text') as unknown;
+  }) as pg.CustomTypesConfig['getTypeParser'],
+};
+
+/** PostgreSQL's `2026-01-01 00:00:00.123456+00` as `2026-01-01T00:00:00.123Z`. Sessions run in UTC. */
+export function instant(text: string): string {
+  const fraction = text.length > 22 ? text.slice(20, -3).padEnd(3, '0').slice(0, 3) : '000';
+  return `${text.slice(0, 10)}T${text.slice(11, 19)}.${fraction}Z`;
+}
+
+/** Opens a database. Connects at first use. */
+export function openDatabase(options: DatabaseOptions): Database {
+  const settings = [
+    '-c timezone=UTC',
+    `-c statement_timeout=${String(options.statementTimeoutMs ?? 30_000)}`,
+    '-c idle_in_transaction_session_timeout=60000',
+    ...(options.role === undefined ? [] : [`-c role=${options.role}`]),
+  ];
+  const connection = {
+    connectionString: options.url,
+    application_name: options.applicationName ?? 'daybook',
+    connectionTimeoutMillis: 5_000,
+    keepAlive: true,
+    options: settings.join(' '),
+    types,
+  };
+  const pool = new pg.Pool({ ...connection, max: options.poolSize ?? 10, idleTimeoutMillis: 30_000 });
+  // An idle connection that dies (a restart of PostgreSQL) is replaced by the pool at its next use.
+  pool.on('error', (error) => {
+    options.log.warn('An idle database connection ended.', { reason: error.message });
+  });
+  let knex: Knex | undefined;
+  let closing: Promise<void> | undefined;
+  return {
+    url: options.url,
+    pool,
+    get knex() {
+      knex ??= knexFactory({
+        client: 'pg',
+        connection: connection as Knex.PgConnectionConfig,
+        pool: { min: 0, max: 4 },
+      });
+      return knex;
+    },
+    transaction: (work) => transaction(pool, work),
+    close: () =>
+      (closing ??= (async () => {
+        await Promise.all([pool.end(), knex?.destroy()]);
+      })()),
+  };
+}
+
+async function transaction<T>(pool: pg.Pool, work: (client: pg.PoolClient) => Promise<T>): Promise<T> {
+  let client: pg.PoolClient;
+  try {
+    client = await pool.connect();
+  } catch (error) {
+    throw translateDatabaseError(error);
+  }
+  // Without a listener a connection that dies between two statements ends the process.
+  const ignore = (): void => undefined;
+  client.on('error', ignore);
+  let stage: 'commit' | undefined;
+  let broken = false;
+  try {
+    await client.query('begin');
+    const result = await work(client);
+    stage = 'commit';
+    await client.query('commit');
+    return result;
+  } catch (error) {
+    const translated = error instanceof DaybookError ? error : translateDatabaseError(error, stage);
+    broken = await client.query('rollback').then(
+      () => false,
+      () => true,
+    );
+    throw translated;
+  } finally {
+    client.off('error', ignore);
+    client.release(broken);
+  }
+}
+
+/** https://www.postgresql.org/docs/current/errcodes-appendix.html */
+const passing: Readonly<Record<string, 'now' | 'later'>> = {
+  '40001': 'now',
+  '40P01': 'now',
+  '55P03': 'later',
+  '25P03': 'later',
+  '53000': 'later',
+  '53100': 'later',
+  '53200': 'later',
+  '53300': 'later',
+  '57P01': 'later',
+  '57P02': 'later',
+  '57P03': 'later',
+};
+
+/**
+ * The one place that turns driver errors into the platform's. A lost connection during commit is `timeout`, since
+ * nobody knows what became of it; anything PostgreSQL refused for a reason that will not pass is a bug: `never`.
+ */
+export function translateDatabaseError(error: unknown, stage?: 'commit'): DaybookError {
+  if (error instanceof DaybookError) return error;
+  const code = (error as { code?: unknown } | null)?.code;
+  const sqlState = typeof code === 'string' && /^[0-9A-Z]{5}$/.test(code) ? code : undefined;
+  if (sqlState === '57014') {
+    return new DaybookError('timeout', 'The database took too long.', { retry: 'later', cause: error });
+  }
+  const retry =
+    sqlState === undefined
+      ? 'later'
+      : (passing[sqlState] ?? (sqlState.startsWith('08') ? 'later' : undefined));
+  if (sqlState !== undefined && retry === undefined) {
+    return new DaybookError('unavailable', 'The database refused a statement.', {
+      fields: { sqlState },
+      cause: error,
+    });
+  }
+  if (stage === 'commit' && retry === 'later') {
+    return new DaybookError('timeout', 'The connection was lost during commit.', {
+      retry: 'later',
+      cause: error,
+    });
+  }
+  if (sqlState === undefined && !isConnectionError(error)) {
+    return new DaybookError('unavailable', 'A database call failed.', { cause: error });
+  }
+  return new DaybookError('unavailable', 'The database cannot be reached.', {
+    retry: retry ?? 'later',
+    fields: { sqlState },
+    cause: error,
+  });
+}
+
+const socketCodes = new Set([
+  'ECONNREFUSED',
+  'ECONNRESET',
+  'EPIPE',
+  'ETIMEDOUT',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+  'EHOSTUNREACH',
+]);
+
+function isConnectionError(error: unknown): boolean {
+  const { code, message } = error as { code?: unknown; message?: unknown };
+  return (
+    (typeof code === 'string' && socketCodes.has(code)) ||
+    // pg reports these without a code.
+    /Connection terminated|timeout exceeded when trying to connect|connection error|not queryable/.test(
+      String(message),
+    )
+  );
+}

@@ -1,0 +1,46 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import pg from 'pg';
+import { expect, test } from '@jest/globals';
+import { silentLog } from '@daybook/test/support/silent-log.ts';
+import { startEmbeddedPostgres } from './embedded.ts';
+
+async function query<T>(url: string, text: string): Promise<T[]> {
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  const { rows } = await client.query(text);
+  await client.end();
+  return rows as T[];
+}
+
+test('the embedded server keeps its data over a restart, takes over a running one, and survives kill -9', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'daybook-embedded-'));
+  const options = { folder, log: silentLog };
+  try {
+    const first = await startEmbeddedPostgres(options);
+    await query(first.url, 'create table kept (n int)');
+    await query(first.url, 'insert into kept values (1)');
+    const second = await startEmbeddedPostgres(options);
+    expect(second.pid).toBe(first.pid);
+    process.kill(first.pid, 'SIGKILL');
+    const third = await startEmbeddedPostgres(options);
+    expect(await query(third.url, 'select n from kept')).toEqual([{ n: 1 }]);
+    await third.stop();
+    await third.stop();
+    const fourth = await startEmbeddedPostgres(options);
+    expect(await query(fourth.url, 'select n from kept')).toEqual([{ n: 1 }]);
+    await fourth.stop();
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}, 60_000);
+
+test('a folder that is a file is refused in plain words', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'daybook-embedded-'));
+  await writeFile(join(folder, 'file'), '');
+  await expect(startEmbeddedPostgres({ folder: join(folder, 'file'), log: silentLog })).rejects.toMatchObject(
+    { code: 'data-folder-unusable' },
+  );
+  await rm(folder, { recursive: true, force: true });
+});

