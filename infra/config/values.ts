@@ -1,0 +1,36 @@
+import { z } from 'zod';
+
+/** Schemas of the texts that stand in environment variables. */
+
+export const wholeNumber = (min: number, max: number): z.ZodCoercedNumber =>
+  z.coerce.number('must be a whole number').int().min(min).max(max);
+
+const unitsMs = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
+
+/** `15`, `15m`, `1h`, `7d`, `30s`: a time in milliseconds; a bare number counts in `unit`. */
+export const duration = (unit: keyof typeof unitsMs): z.ZodType<number, string> =>
+  z
+    .string()
+    .regex(/^[1-9]\d{0,6}[smhd]?$/, 'must be a number with an optional unit s, m, h or d, such as 15m')
+    .transform((text) => {
+      const last = text.at(-1) ?? '';
+      return Number.parseInt(text, 10) * unitsMs[last in unitsMs ? (last as keyof typeof unitsMs) : unit];
+    });
+
+/** Items between commas, without blanks and empty ones. */
+export const list = z.string().transform((text) =>
+  text
+    .split(',')
+    .map((item) => item.trim())
+    .filter((item) => item !== ''),
+);
+
+export const flag = z.stringbool('must be true or false');
+
+export const httpUrl = z.url({ protocol: /^https?$/, error: 'must be an http(s) URL' });
+
+/** Scheme, host and port of a web page, as browsers send it in `Origin`. */
+export const origins = list.refine(
+  (items) => items.every((item) => URL.canParse(item) && new URL(item).origin === item),
+  'must be origins such as https://app.example, separated by commas; * is not accepted',
+);
