@@ -1,0 +1,34 @@
+import { spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+
+const folder = join(import.meta.dirname, 'peers');
+
+/**
+ * Imports a package of `peers/package.json`. The peers are no workspace, so that the ordinary install stays small:
+ * the first bench that wants one installs them into that folder.
+ */
+export async function loadPeer<T>(name: string, print: (line: string) => void): Promise<T> {
+  if (!existsSync(join(folder, 'node_modules', name))) {
+    print(`installing the peers into ${folder}`);
+    await install();
+  }
+  const resolved = createRequire(join(folder, 'package.json')).resolve(name);
+  return (await import(pathToFileURL(resolved).href)) as T;
+}
+
+function install(): Promise<void> {
+  return new Promise((done, fail) => {
+    const child = spawn('npm', ['install', '--no-audit', '--no-fund', '--workspaces=false'], {
+      cwd: folder,
+      stdio: ['ignore', 'ignore', 'inherit'],
+    });
+    child.on('error', fail);
+    child.on('exit', (code) => {
+      if (code === 0) done();
+      else fail(new Error(`npm install of the peers ended with ${String(code)}.`));
+    });
+  });
+}
