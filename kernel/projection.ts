@@ -52,7 +52,7 @@ export function defineProjection<E extends Event, R extends Row, K extends keyof
   return {
     name: projection.name,
     version: projection.version,
-    table: projection.table as unknown as Table<Row, string>,
+    table: projection.table,
     handles: new Set<string>(projection.handles),
     keys: (event) => projection.keys(event as RecordedEvent<E>),
     evolve: (row, event, key) =>

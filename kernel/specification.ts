@@ -4,7 +4,7 @@
  */
 import { fold, type Decider, type Rejection } from './decider.ts';
 import type { Event, Metadata, RecordedEvent } from './event.ts';
-import type { AnyProcess, Effect, TimerDue, TopicMessage } from './process.ts';
+import type { AnyProcess, Effect, TimerDue } from './process.ts';
 import type { AnyProjection, Row } from './projection.ts';
 
 export type DeciderSpec<C, E extends Event, R extends Rejection> = Readonly<{
@@ -75,12 +75,12 @@ export function checkProcess(process: AnyProcess, spec: ProcessSpec): string | n
       if (state === null) continue;
     } else {
       if (!process.handles.has(input.type)) continue;
-      const route = process.route(input as RecordedEvent | TopicMessage);
+      const route = process.route(input);
       if (route.to === 'ignore' || (route.to === 'continue' && state === null)) continue;
       if (route.to === 'start' || state === null) state = process.initialState();
     }
-    state = process.evolve(state, input as RecordedEvent | TimerDue);
-    effects = process.react(input as RecordedEvent | TimerDue, state);
+    state = process.evolve(state, input);
+    effects = process.react(input, state);
     if (effects.some((effect) => effect.kind === 'finish')) state = null;
   }
   return differs(spec.then, effects);

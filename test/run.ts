@@ -11,6 +11,12 @@ import { startTestPostgres } from './support/global-setup.ts';
 const tiers = ['unit', 'int', 'e2e'];
 const root = resolve(import.meta.dirname, '..');
 
+/** The part of jest's report that the closing line is made of. */
+type Counts = Record<
+  'numPassedTests' | 'numFailedTests' | 'numPendingTests' | 'numRuntimeErrorTestSuites',
+  number
+>;
+
 const [first = 'all', ...others] = process.argv.slice(2);
 const tier = tiers.includes(first) ? first : 'all';
 const jestArguments = tiers.includes(first) || first === 'all' ? others : [first, ...others];
@@ -20,13 +26,10 @@ const results = await mkdtemp(join(tmpdir(), 'daybook-results-'));
 try {
   const outcome = join(results, 'outcome.json');
   const code = await jest(['--json', `--outputFile=${outcome}`, ...jestArguments]);
-  const counts = await readFile(outcome, 'utf8').then(
-    (text) => JSON.parse(text) as Record<string, number>,
-    () => ({}) as Record<string, number>,
-  );
-  const failed = (counts['numFailedTests'] ?? 0) + (counts['numRuntimeErrorTestSuites'] ?? 0);
-  const passed = counts['numPassedTests'] ?? 0;
-  const skipped = counts['numPendingTests'] ?? 0;
+  const counts = JSON.parse(await readFile(outcome, 'utf8').catch(() => '{}')) as Partial<Counts>;
+  const failed = (counts.numFailedTests ?? 0) + (counts.numRuntimeErrorTestSuites ?? 0);
+  const passed = counts.numPassedTests ?? 0;
+  const skipped = counts.numPendingTests ?? 0;
   process.stdout.write(
     `${String(passed)} passed, ${String(failed)} failed${skipped === 0 ? '' : `, ${String(skipped)} skipped`}\n`,
   );

@@ -18,7 +18,7 @@ describe('a database', () => {
     const statement = `select '2026-03-29 03:00:00.1234+02'::timestamptz as at, 9007199254740991::int8 as big`;
     const expected = [{ at: '2026-03-29T01:00:00.123Z', big: 9007199254740991 }];
     expect((await database.pool.query(statement)).rows).toEqual(expected);
-    expect(((await database.knex.raw(statement)) as { rows: unknown[] }).rows).toEqual(expected);
+    expect((await database.knex.raw<{ rows: unknown[] }>(statement)).rows).toEqual(expected);
   });
 
   test.each([

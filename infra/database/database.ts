@@ -32,13 +32,11 @@ const { builtins, getTypeParser } = pg.types;
 
 /** `int8` as a number (every one of ours is a safe integer), instants as ISO 8601 text. */
 const types: pg.CustomTypesConfig = {
-  getTypeParser: ((id: number, format?: 'text' | 'binary') => {
-    if (format !== 'binary') {
-      if (id === builtins.INT8) return Number;
-      if (id === builtins.TIMESTAMPTZ) return instant;
-    }
-    return getTypeParser(id, format as 'text') as unknown;
-  }) as pg.CustomTypesConfig['getTypeParser'],
+  getTypeParser: (id, format) => {
+    if (format !== 'binary' && id === builtins.INT8) return Number;
+    if (format !== 'binary' && id === builtins.TIMESTAMPTZ) return instant;
+    return getTypeParser(id, format) as (value: string) => unknown;
+  },
 };
 
 /** PostgreSQL's `2026-01-01 00:00:00.123456+00` as `2026-01-01T00:00:00.123Z`. Sessions run in UTC. */
@@ -136,40 +134,29 @@ const passing: Readonly<Record<string, 'now' | 'later'>> = {
 };
 
 /**
- * The one place that turns driver errors into the platform's. A lost connection during commit is `timeout`, since
- * nobody knows what became of it; anything PostgreSQL refused for a reason that will not pass is a bug: `never`.
+ * The one place that turns driver errors into the platform's. A connection lost during commit is `timeout`, since
+ * nobody knows what became of it; what PostgreSQL refuses for a reason that will not pass is a bug: `never`.
  */
 export function translateDatabaseError(error: unknown, stage?: 'commit'): DaybookError {
   if (error instanceof DaybookError) return error;
-  const code = (error as { code?: unknown } | null)?.code;
-  const sqlState = typeof code === 'string' && /^[0-9A-Z]{5}$/.test(code) ? code : undefined;
-  if (sqlState === '57014') {
-    return new DaybookError('timeout', 'The database took too long.', { retry: 'later', cause: error });
-  }
-  const retry =
-    sqlState === undefined
-      ? 'later'
-      : (passing[sqlState] ?? (sqlState.startsWith('08') ? 'later' : undefined));
-  if (sqlState !== undefined && retry === undefined) {
-    return new DaybookError('unavailable', 'The database refused a statement.', {
-      fields: { sqlState },
-      cause: error,
-    });
-  }
-  if (stage === 'commit' && retry === 'later') {
-    return new DaybookError('timeout', 'The connection was lost during commit.', {
-      retry: 'later',
-      cause: error,
-    });
-  }
-  if (sqlState === undefined && !isConnectionError(error)) {
+  const { code } = error as { code?: unknown };
+  if (typeof code === 'string' && /^[0-9A-Z]{5}$/.test(code)) return refused(code, error);
+  if (!isConnectionError(error)) {
     return new DaybookError('unavailable', 'A database call failed.', { cause: error });
   }
-  return new DaybookError('unavailable', 'The database cannot be reached.', {
-    retry: retry ?? 'later',
-    fields: { sqlState },
-    cause: error,
-  });
+  return stage === 'commit'
+    ? new DaybookError('timeout', 'The connection was lost during commit.', { retry: 'later', cause: error })
+    : new DaybookError('unavailable', 'The database cannot be reached.', { retry: 'later', cause: error });
+}
+
+function refused(sqlState: string, cause: unknown): DaybookError {
+  if (sqlState === '57014') {
+    return new DaybookError('timeout', 'The database took too long.', { retry: 'later', cause });
+  }
+  const retry = passing[sqlState] ?? (sqlState.startsWith('08') ? 'later' : 'never');
+  const message =
+    retry === 'never' ? 'The database refused a statement.' : 'The database refuses work for now.';
+  return new DaybookError('unavailable', message, { retry, fields: { sqlState }, cause });
 }
 
 const socketCodes = new Set([

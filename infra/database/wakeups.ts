@@ -112,7 +112,9 @@ export function postgresWakeups(database: Database, log: Log): Wakeups {
       own.end().catch(() => undefined);
       if (closed) return;
       log.debug('The wake-up connection ended and is opened again.');
-      retry = setTimeout(() => (listening = listen()), reconnectMs);
+      retry = setTimeout(() => {
+        listening = listen();
+      }, reconnectMs);
     };
     own.on('error', onLoss);
     own.on('end', onLoss);

@@ -1,0 +1,69 @@
+import type { Router } from 'express';
+import type { EventStore } from '@daybook/kernel/ports/event-store.ts';
+import type {
+  Clock,
+  CommandSender,
+  Ids,
+  Log,
+  Mail,
+  ObjectStore,
+  OutboundHttp,
+  SchemaRegistry,
+  Vault,
+} from '@daybook/kernel/ports/outside.ts';
+import type { Topics } from '@daybook/kernel/ports/topics.ts';
+import type { Database } from './database/database.ts';
+import type { Wakeups } from './database/wakeups.ts';
+import type { MessageCodec } from './registry/codec.ts';
+
+/** What holds the services up: every port, opened from configuration. Services take what they need of it. */
+export type Platform = Readonly<{
+  log: Log;
+  clock: Clock;
+  ids: Ids;
+  database: Database;
+  wakeups: Wakeups;
+  /** Checked against the contracts and sealing: see `event-store/contract-store.ts`. */
+  eventStore: EventStore;
+  topics: Topics;
+  registry: SchemaRegistry;
+  codec: MessageCodec;
+  vault: Vault;
+  mail: Mail;
+  objects: ObjectStore;
+  outbound: OutboundHttp;
+  /** Idempotent; in reverse order of opening. */
+  close(): Promise<void>;
+}>;
+
+export type ServiceName = 'command-service' | 'query-service' | 'projectors' | 'sagas' | 'scrapers';
+
+/** Whether a service can do its work, part by part, with the reason where it cannot. */
+export type Readiness = Readonly<{
+  ready: boolean;
+  parts: Readonly<Record<string, Readonly<{ ready: boolean; detail?: string }>>>;
+}>;
+
+export type RunningService = Readonly<{
+  /** Its share of the HTTP interface; only command-service and query-service have one. */
+  router?: Router;
+  /** The share's OpenAPI 3.1 paths and components. */
+  openapi?: Readonly<Record<string, unknown>>;
+  /** How other services of the same process send commands. */
+  commandSender?: CommandSender;
+  ready(): Promise<Readiness>;
+  /** Finishes what is in hand, leaves its groups. Idempotent. */
+  stop(): Promise<void>;
+}>;
+
+/** A service: started alone or together with the others by the same code. */
+export type Service = Readonly<{
+  name: ServiceName;
+  start(platform: Platform, links: ServiceLinks): Promise<RunningService>;
+}>;
+
+/** What a service is told of the others. */
+export type ServiceLinks = Readonly<{
+  /** In one process the command bus itself, else its HTTP client. */
+  commandSender: CommandSender;
+}>;
