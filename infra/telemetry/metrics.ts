@@ -1,0 +1,171 @@
+import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom-client';
+
+/** Every metric of the platform. Labels hold names from code only: never a tenant, an id or anything from outside. */
+export const metricNames = {
+  httpDuration: 'daybook_http_request_duration_seconds',
+  httpRefused: 'daybook_http_rate_limited_total',
+  httpStreams: 'daybook_http_open_streams',
+  commands: 'daybook_commands_total',
+  projectorLag: 'daybook_projector_lag_events',
+  processLag: 'daybook_process_lag_events',
+  relayLag: 'daybook_relay_lag_events',
+  oldestParked: 'daybook_oldest_parked_message_seconds',
+  parked: 'daybook_parked_messages_total',
+  effects: 'daybook_effects_total',
+  effectRetries: 'daybook_effect_retries_total',
+  scrapes: 'daybook_scrapes_total',
+} as const;
+
+/** What `/metrics` shows. */
+export const metricsRegistry = new Registry();
+const registers = [metricsRegistry];
+
+const httpDuration = new Histogram({
+  name: metricNames.httpDuration,
+  help: 'Time from the last header read to the last byte written, by method, route pattern and status.',
+  labelNames: ['method', 'route', 'status'] as const,
+  buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
+  registers,
+});
+
+type Bound = Readonly<{ observe: (seconds: number) => void }>;
+const boundDurations = new Map<string, Bound>();
+
+/** Records an answered request. `route` is the pattern of the route, not the path. */
+export function observeRequest(method: string, route: string, status: number, seconds: number): void {
+  const key = `${method} ${route} ${String(status)}`;
+  let bound = boundDurations.get(key);
+  if (bound === undefined) {
+    bound = httpDuration.labels({ method, route, status: String(status) });
+    boundDurations.set(key, bound);
+  }
+  bound.observe(seconds);
+}
+
+const httpRefused = new Counter({
+  name: metricNames.httpRefused,
+  help: 'Requests refused by a rate limit, by policy.',
+  labelNames: ['policy'] as const,
+  registers,
+});
+
+export function countRefusedRequest(policy: string): void {
+  httpRefused.inc({ policy });
+}
+
+const httpStreams = new Gauge({
+  name: metricNames.httpStreams,
+  help: 'Open streams of server-sent events.',
+  registers,
+});
+
+export function addOpenStreams(change: 1 | -1): void {
+  httpStreams.inc(change);
+}
+
+const commands = new Counter({
+  name: metricNames.commands,
+  help: 'Commands handled, by name and outcome.',
+  labelNames: ['command', 'outcome'] as const,
+  registers,
+});
+
+export function countCommand(command: string, outcome: 'accepted' | 'rejected' | 'failed'): void {
+  commands.inc({ command, outcome });
+}
+
+const projectorLag = new Gauge({
+  name: metricNames.projectorLag,
+  help: 'Events a projection has still to fold, by projection and partition.',
+  labelNames: ['projection', 'partition'] as const,
+  registers,
+});
+
+export function setProjectorLag(projection: string, partition: number, events: number): void {
+  projectorLag.set({ projection, partition: String(partition) }, events);
+}
+
+const processLag = new Gauge({
+  name: metricNames.processLag,
+  help: 'Messages a process has still to handle, by process and partition.',
+  labelNames: ['process', 'partition'] as const,
+  registers,
+});
+
+export function setProcessLag(process: string, partition: number, messages: number): void {
+  processLag.set({ process, partition: String(partition) }, messages);
+}
+
+const relayLag = new Gauge({
+  name: metricNames.relayLag,
+  help: 'Events recorded and not yet published.',
+  registers,
+});
+
+export function setRelayLag(events: number): void {
+  relayLag.set(events);
+}
+
+const oldestParked = new Gauge({
+  name: metricNames.oldestParked,
+  help: 'Age of the oldest dead letter, by topic and group; 0 where there is none.',
+  labelNames: ['topic', 'group'] as const,
+  registers,
+});
+
+export function setOldestParked(topic: string, group: string, seconds: number): void {
+  oldestParked.set({ topic, group }, seconds);
+}
+
+const parked = new Counter({
+  name: metricNames.parked,
+  help: 'Messages that became dead letters, by topic and group.',
+  labelNames: ['topic', 'group'] as const,
+  registers,
+});
+
+export function countParked(topic: string, group: string): void {
+  parked.inc({ topic, group });
+}
+
+const effects = new Counter({
+  name: metricNames.effects,
+  help: 'Effects of processes that were done, by process and kind.',
+  labelNames: ['process', 'kind'] as const,
+  registers,
+});
+
+export function countEffect(process: string, kind: string): void {
+  effects.inc({ process, kind });
+}
+
+const effectRetries = new Counter({
+  name: metricNames.effectRetries,
+  help: 'Attempts at an effect that failed and will be repeated, by process and kind.',
+  labelNames: ['process', 'kind'] as const,
+  registers,
+});
+
+export function countEffectRetry(process: string, kind: string): void {
+  effectRetries.inc({ process, kind });
+}
+
+const scrapes = new Counter({
+  name: metricNames.scrapes,
+  help: 'Pages looked at, by source and outcome.',
+  labelNames: ['source', 'outcome'] as const,
+  registers,
+});
+
+export function countScrape(source: string, outcome: string): void {
+  scrapes.inc({ source, outcome });
+}
+
+let processMetrics = false;
+
+/** Adds the process's own figures: CPU, memory, garbage collection and the delay of the event loop. Idempotent. */
+export function startProcessMetrics(): void {
+  if (processMetrics) return;
+  processMetrics = true;
+  collectDefaultMetrics({ register: metricsRegistry, eventLoopMonitoringPrecision: 10 });
+}
