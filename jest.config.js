@@ -16,6 +16,6 @@ const project = (tier, more = {}) => ({
 export default {
   projects: [project('unit'), project('int'), project('e2e')],
   testTimeout: 30_000,
-  coverageProvider: 'v8',
+  coverageProvider: 'babel',
   coverageReporters: ['text-summary', 'json-summary', 'lcovonly'],
 };

@@ -52,7 +52,7 @@ function jest(args: readonly string[]): Promise<number> {
         ...(tier === 'all' ? [] : ['--selectProjects', tier]),
         ...args,
       ],
-      { cwd: root, stdio: ['inherit', 'ignore', 'inherit'] },
+      { cwd: root, stdio: 'inherit' },
     );
     child.on('error', fail);
     child.on('exit', (code) => {
