@@ -1,0 +1,253 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import type { Command, CommandContext, PreparedCommand } from '@daybook/kernel/command.ts';
+import type { Rejection } from '@daybook/kernel/decider.ts';
+import { DaybookError, isDaybookError, revisionConflict } from '@daybook/kernel/errors.ts';
+import {
+  beginning,
+  streamId,
+  type Event,
+  type NewEvent,
+  type Position,
+  type Revision,
+} from '@daybook/kernel/event.ts';
+import type { EventStore, NonEmpty } from '@daybook/kernel/ports/event-store.ts';
+import type {
+  Clock,
+  CommandDelivery,
+  CommandResult,
+  CommandSender,
+  Log,
+} from '@daybook/kernel/ports/outside.ts';
+import type { Schema, SchemaIssue } from '@daybook/kernel/schema.ts';
+import { commandScopedId, eventIdOf, precedingCommandId } from './derived-ids.ts';
+import { foldFrom, type LoadStream, type StreamState } from './stream-state.ts';
+
+export type CommandBusOptions = Readonly<{
+  commands: readonly Command[];
+  eventStore: EventStore;
+  /** The version in which events of a type are written: `currentVersion` of the contracts. */
+  schemaVersion: (type: string) => number;
+  clock: Clock;
+  log: Log;
+  /** Most tries of one delivery against conflicting writers. Default 12. */
+  maxTries?: number;
+}>;
+
+export type ExecuteOptions = Readonly<{
+  /** The revision the caller saw (`If-Match`); another one is a `revision-conflict`. */
+  expectedRevision?: Revision;
+}>;
+
+/** Handles commands, in this process. It is the `CommandSender` of services that share the process. */
+export type CommandBus = CommandSender &
+  Readonly<{
+    /**
+     * Handles one delivery. `input` has passed the command's input schema. A command id that was accepted before gets
+     * the first answer again and records nothing, also where that answer was lost.
+     * @throws `revision-conflict` (the expected revision is not the stream's, or other writers won every try)
+     *   · `unavailable` · `timeout` (unknown whether recorded; repeat with the same command id)
+     */
+    execute(
+      command: Command,
+      input: unknown,
+      delivery: CommandDelivery,
+      options?: ExecuteOptions,
+    ): Promise<CommandResult>;
+    commands: ReadonlyMap<string, Command>;
+  }>;
+
+/** The decision would record events in a stream that is another tenant's, or in none that can be told. */
+const notFound: Rejection = { code: 'not-found', detail: 'There is no such thing.' };
+
+/** Pause before a try against conflicting writers: 0 … `conflictPauseMs` times the tries made. */
+const conflictPauseMs = 3;
+
+/**
+ * Makes the command bus. One delivery goes:
+ * 1. prepare the command (stream, tenant, looked-up facts),
+ * 2. load and fold the stream,
+ * 3. answer again where this command id recorded events already,
+ * 4. decide; a refusal is the answer,
+ * 5. send the commands that must be accepted first; a refusal of one is the answer,
+ * 6. append with the loaded revision; a conflict goes back to 2,
+ * 7. answer.
+ *
+ * A death before 6 leaves nothing but what 5 reserved, and the next delivery sends 5 with the same ids. A death after 6
+ * loses the answer, and the next delivery ends at 3. Deliveries side by side carry equal event ids, so that the store
+ * records one of them.
+ */
+export function makeCommandBus(options: CommandBusOptions): CommandBus {
+  const { eventStore, clock, log } = options;
+  const maxTries = options.maxTries ?? 12;
+  const commands = byName(options.commands);
+  const load = foldFrom(eventStore);
+
+  async function execute(
+    command: Command,
+    input: unknown,
+    delivery: CommandDelivery,
+    { expectedRevision }: ExecuteOptions = {},
+  ): Promise<CommandResult> {
+    const context = contextOf(delivery, clock.now());
+    const prepared = await command.prepare(input, context);
+    for (let tries = 1; ; tries += 1) {
+      try {
+        return await attempt(prepared, context, load, expectedRevision);
+      } catch (error) {
+        if (!isDaybookError(error, 'revision-conflict') || error.retry !== 'now') throw error;
+        if (tries === maxTries) throw conflictFor(error, 'later');
+        log.debug('Another writer was faster; the command is decided anew.', {
+          command: command.name,
+          commandId: context.commandId,
+          tries,
+        });
+        await pause(Math.random() * conflictPauseMs * tries);
+      }
+    }
+  }
+
+  async function attempt(
+    prepared: PreparedCommand,
+    context: CommandContext,
+    loadStream: LoadStream,
+    expectedRevision: Revision | undefined,
+  ): Promise<CommandResult> {
+    const loaded = ownView(await loadStream(prepared, context.commandId), prepared);
+    if (loaded.earlier !== undefined) {
+      const { state, events, revision, position } = loaded.earlier;
+      return accepted(prepared, state, events, revision, position);
+    }
+    if (expectedRevision !== undefined && expectedRevision !== loaded.revision) {
+      throw conflictFor(revisionConflict(prepared.stream, expectedRevision, loaded.revision), 'never');
+    }
+    const decision = prepared.decide(loaded.state);
+    if (!decision.ok) return decision;
+    const { events } = decision;
+    if (!isNonEmpty(events)) {
+      return accepted(prepared, loaded.state, [], loaded.revision, loaded.position);
+    }
+    const tenantId = prepared.tenantId ?? loaded.tenantId;
+    if (loaded.foreign || tenantId === undefined) return { ok: false, rejection: notFound };
+    const refusal = await sendFirst(prepared, loaded.state, { ...context, tenantId });
+    if (refusal !== undefined) return refusal;
+    const { revision, position } = await eventStore.append(
+      prepared.stream,
+      loaded.revision === -1 ? 'no-stream' : loaded.revision,
+      newEvents(events, { ...context, tenantId }),
+    );
+    return accepted(prepared, events.reduce(prepared.evolve, loaded.state), events, revision, position);
+  }
+
+  async function sendFirst(
+    prepared: PreparedCommand,
+    state: unknown,
+    context: CommandContext,
+  ): Promise<CommandResult | undefined> {
+    for (const [index, call] of prepared.first(state).entries()) {
+      const result = await send(call, {
+        ...deliveryOf(context),
+        commandId: precedingCommandId(context.commandId, index),
+        causationId: context.commandId,
+      });
+      if (!result.ok) return result;
+    }
+    return undefined;
+  }
+
+  const send: CommandSender['send'] = async (call, delivery) => {
+    const command = commands.get(call.command);
+    if (command === undefined) {
+      return refused('command-unknown', `There is no command named ${call.command}.`);
+    }
+    const parsed = await validated(command.input, call.input);
+    return 'issue' in parsed
+      ? refused('input-invalid', parsed.issue)
+      : execute(command, parsed.value, delivery);
+  };
+
+  function newEvents(events: NonEmpty<Event>, context: CommandContext): NonEmpty<NewEvent> {
+    const metadata = deliveryOf(context);
+    return events.map((event, index) => ({
+      type: event.type,
+      data: event.data,
+      id: eventIdOf(context.commandId, index),
+      metadata: { schemaVersion: options.schemaVersion(event.type), ...metadata },
+    })) as unknown as NonEmpty<NewEvent>;
+  }
+
+  return { execute, send, commands };
+}
+
+function byName(list: readonly Command[]): ReadonlyMap<string, Command> {
+  const commands = new Map<string, Command>();
+  for (const command of list) {
+    if (commands.has(command.name)) throw new Error(`Two commands are named ${command.name}.`);
+    commands.set(command.name, command);
+  }
+  return commands;
+}
+
+function contextOf(delivery: CommandDelivery, now: string): CommandContext {
+  return { ...deliveryOf(delivery), now, id: (n) => commandScopedId(delivery.commandId, n) };
+}
+
+function deliveryOf(from: CommandDelivery): CommandDelivery {
+  return {
+    tenantId: from.tenantId,
+    actor: from.actor,
+    commandId: from.commandId,
+    correlationId: from.correlationId,
+    ...(from.causationId === undefined ? {} : { causationId: from.causationId }),
+    ...(from.traceparent === undefined ? {} : { traceparent: from.traceparent }),
+  };
+}
+
+/** What the command's tenant may see of the stream: another tenant's looks like one without events. */
+function ownView(loaded: StreamState, prepared: PreparedCommand): StreamState & { foreign: boolean } {
+  const foreign =
+    prepared.tenantId !== undefined && loaded.tenantId !== undefined && loaded.tenantId !== prepared.tenantId;
+  return foreign
+    ? { state: prepared.initialState(), revision: -1, position: beginning, foreign }
+    : { ...loaded, foreign };
+}
+
+async function accepted(
+  prepared: PreparedCommand,
+  state: unknown,
+  events: readonly Event[],
+  revision: Revision,
+  position: Position,
+): Promise<CommandResult> {
+  const answer = await prepared.answer(state, events);
+  return { ok: true, streamId: streamId(prepared.stream), revision, position, answer };
+}
+
+function refused(code: string, detail: string): CommandResult {
+  return { ok: false, rejection: { code, detail } };
+}
+
+async function validated(
+  schema: Schema<unknown>,
+  value: unknown,
+): Promise<{ value: unknown } | { issue: string }> {
+  const result = await schema['~standard'].validate(value);
+  return result.issues === undefined ? { value: result.value } : { issue: sentence(result.issues) };
+}
+
+function sentence(issues: readonly SchemaIssue[]): string {
+  return issues
+    .map(({ path = [], message }) => {
+      const field = path.map((part) => String(typeof part === 'object' ? part.key : part)).join('.');
+      return field === '' ? message : `${field}: ${message}`;
+    })
+    .join('; ');
+}
+
+/** The same conflict, beyond what trying at once can solve. */
+function conflictFor(error: DaybookError, retry: 'later' | 'never'): DaybookError {
+  return new DaybookError('revision-conflict', error.message, { retry, fields: error.fields, cause: error });
+}
+
+function isNonEmpty<T>(list: readonly T[]): list is NonEmpty<T> {
+  return list.length > 0;
+}

@@ -1,0 +1,42 @@
+import { v5 } from 'uuid';
+
+/** Namespace of every id that is derived here; random, and fixed for ever: a new one would break redelivery. */
+const namespace = '6f0c7b1e-0d53-4b1c-9a55-3d5a1f4be2c7';
+
+/**
+ * Ids that come out the same at every delivery: uuid version 5 over what the id belongs to. Each purpose has a prefix
+ * of its own, so that ids of different purposes never meet.
+ */
+function derived(purpose: string, parts: readonly (string | number)[]): string {
+  return v5([purpose, ...parts].join('\u001f'), namespace);
+}
+
+/** The id of the n-th event that a command records. */
+export function eventIdOf(commandId: string, index: number): string {
+  return derived('event', [commandId, index]);
+}
+
+/** The n-th id that a command's rules may use. */
+export function commandScopedId(commandId: string, n: number): string {
+  return derived('id', [commandId, n]);
+}
+
+/** The command id of the n-th command that has to be accepted before a command. */
+export function precedingCommandId(commandId: string, index: number): string {
+  return derived('first', [commandId, index]);
+}
+
+/** The id of the n-th effect of a process's reaction to an input; the effect's command or message carries it. */
+export function effectIdOf(process: string, tenantId: string, inputId: string, index: number): string {
+  return derived('effect', [process, tenantId, inputId, index]);
+}
+
+/** The command id of the n-th command that an effect handler reports back with. */
+export function reportedCommandId(effectId: string, n: number): string {
+  return derived('report', [effectId, n]);
+}
+
+/** The input id of a timer, by the effect that set it. */
+export function timerInputId(effectId: string, dueAt: string): string {
+  return derived('timer', [effectId, dueAt]);
+}
