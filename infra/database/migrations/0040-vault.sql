@@ -1,7 +1,5 @@
 -- Data keys of the vault: one per owner (a person, a tenant, the installation), wrapped by a key-encryption key that
 -- is never in the database. Destroying `wrapped` erases everything sealed for the owner; the row stays to say so.
-create schema if not exists vault;
-
 create table vault.data_keys (
   owner_kind  text        not null check (owner_kind in ('subject', 'tenant', 'system')),
   owner_id    text        not null,
