@@ -49,9 +49,9 @@ export function capabilityTypes(capability: string, sources: Sources): string {
       (used.size === 0
         ? ''
         : `import type {\n${[...used]
-          .sort(order)
-          .map((name) => `  ${name},\n`)
-          .join('')}} from '../types/types.generated.ts';\n`),
+            .sort(order)
+            .map((name) => `  ${name},\n`)
+            .join('')}} from '../types/types.generated.ts';\n`),
     ...parts,
     ...aliases,
     union(`${pascal(capability)}Event`, `Every event of ${capability}.`, events),
@@ -157,7 +157,10 @@ const primitives: Readonly<Record<string, string>> = {
 function typeOf(schema: AvroSchema, names: Names): string {
   if (typeof schema === 'string') return names(schema) ?? primitives[schema] ?? schema;
   if (isUnion(schema)) {
-    const nullLast = [...schema.filter((part) => part !== 'null'), ...schema.filter((part) => part === 'null')];
+    const nullLast = [
+      ...schema.filter((part) => part !== 'null'),
+      ...schema.filter((part) => part === 'null'),
+    ];
     return nullLast.map((part) => typeOf(part, names)).join(' | ');
   }
   if (isNamed(schema)) return names(schema.name) ?? schema.name;
