@@ -72,7 +72,11 @@ export async function openShop(options: ShopOptions): Promise<RunningShop> {
     },
     close: async () => {
       server.closeAllConnections();
-      await new Promise<void>((resolve) => server.close(() => resolve()));
+      await new Promise<void>((resolve) =>
+        server.close(() => {
+          resolve();
+        }),
+      );
     },
   };
 }
@@ -95,7 +99,10 @@ function shopApp(context: Context): Express {
   });
   app.get('/api/offers/:slug', (request, response) => {
     const product = catalogue.find((one) => one.slug === request.params.slug && one.markup === 'script');
-    if (product === undefined) return void response.status(404).json({ error: 'unknown' });
+    if (product === undefined) {
+      response.status(404).json({ error: 'unknown' });
+      return;
+    }
     const listing = listingOf(product);
     options.onPrice?.(listing);
     response.json({
@@ -105,7 +112,9 @@ function shopApp(context: Context): Express {
     });
   });
   for (const product of catalogue) {
-    app.get(product.path, (_, response) => answer(product, context, response));
+    app.get(product.path, (_, response) => {
+      answer(product, context, response);
+    });
     if (product.markup === 'shopify') {
       app.get([`${product.path}.js`, `${product.path}.json`], (request, response) => {
         const listing = listingOf(product);
@@ -145,20 +154,25 @@ function answer(product: ShopProduct, context: Context, response: Response): voi
   switch (product.behaviour) {
     case 'ordinary':
     case 'forbidden':
-      return show();
+      show();
+      break;
     case 'captcha':
-      return void response.status(403).send(captchaPage());
+      response.status(403).send(captchaPage());
+      break;
     case 'leaves':
-      return elapsedMs() < (options.leavesAfterMs ?? 60_000)
-        ? show()
-        : void response.status(410).send(missingPage(410));
+      if (elapsedMs() < (options.leavesAfterMs ?? 60_000)) show();
+      else response.status(410).send(missingPage(410));
+      break;
     case 'slow': {
       const timer = setTimeout(show, options.slowMs ?? 3_000);
-      response.on('close', () => clearTimeout(timer));
-      return;
+      response.on('close', () => {
+        clearTimeout(timer);
+      });
+      break;
     }
     case 'loops':
-      return response.redirect(302, `${product.path}?round=${String(Math.floor(elapsedMs()))}`);
+      response.redirect(302, `${product.path}?round=${String(Math.floor(elapsedMs()))}`);
+      break;
   }
 }
 

@@ -1,0 +1,72 @@
+/** Failures as sentences for people, with what to do and the exit code that says the same to scripts. */
+import { isDaybookError, type DaybookError } from '@daybook/kernel/errors.ts';
+
+/**
+ * `failed`: something broke · `usage`: the invocation makes no sense · `configuration`: a setting is missing or wrong
+ * · `folder`: the data folder cannot be used or is in use · `port`: the port is taken · `forced`: a second signal came
+ * (128 + SIGINT, as shells count it).
+ */
+export const exitCodes = {
+  ok: 0,
+  failed: 1,
+  usage: 2,
+  configuration: 3,
+  folder: 4,
+  port: 5,
+  forced: 130,
+} as const;
+
+export type ExitCode = (typeof exitCodes)[keyof typeof exitCodes];
+
+/** What a person should read about a failure, and how the process should end. */
+export type Told = Readonly<{ sentence: string; code: ExitCode }>;
+
+/** Tells of anything thrown. A bug keeps its stack, everything else is a sentence. */
+export function tell(error: unknown): Told {
+  if (isDaybookError(error)) return tellPlatform(error);
+  const { code, port } = error as { code?: string; port?: number };
+  if (code === 'EADDRINUSE') {
+    return {
+      sentence: `Port ${String(port)} is in use by another program. Choose another with --port or PORT, or stop that program.`,
+      code: exitCodes.port,
+    };
+  }
+  if (code === 'EACCES' && port !== undefined) {
+    return {
+      sentence: `Port ${String(port)} may not be opened by this user. Choose one above 1023 with --port or PORT.`,
+      code: exitCodes.port,
+    };
+  }
+  if (!(error instanceof Error)) return { sentence: String(error), code: exitCodes.failed };
+  return { sentence: error.stack ?? error.message, code: exitCodes.failed };
+}
+
+function tellPlatform(error: DaybookError): Told {
+  const { code, message } = error;
+  if (code === 'configuration-invalid') {
+    return {
+      sentence: `${message}\nSee docs/reference/configuration.md for every variable; "daybook doctor" checks them.`,
+      code: exitCodes.configuration,
+    };
+  }
+  if (code === 'partition-mismatch') return { sentence: message, code: exitCodes.configuration };
+  if (code === 'data-folder-unusable') return { sentence: message, code: exitCodes.folder };
+  if (code === 'unavailable' || code === 'timeout') {
+    return {
+      sentence: `${message}${reason(error)}\nIs the database up, and does DATABASE_URL name it? "daybook doctor" looks closer.`,
+      code: exitCodes.failed,
+    };
+  }
+  return { sentence: `${message}${reason(error)} (${code})`, code: exitCodes.failed };
+}
+
+/** The innermost message of what caused it. */
+function reason(error: Error): string {
+  let cause: unknown = error.cause;
+  let text = '';
+  while (cause instanceof Error) {
+    if (cause.message !== '') text = ` ${cause.message}`;
+    cause = cause.cause;
+  }
+  return text;
+}
