@@ -46,6 +46,8 @@ export type SignupRequested = Readonly<{
   email: string;
   /** Full name of the person, sealed. */
   name: string;
+  /** Keyed hash (HMAC-SHA-256, lower-case hex) of the normalised e-mail address, by which it is reserved. */
+  addressHash: string;
   /** Name of the business, which becomes the name of the tenant. */
   businessName: string;
   /** What the person wants of the platform, in their own words. */
@@ -76,6 +78,8 @@ export type SignupVerified = Readonly<{
 export type TenantProvisioned = Readonly<{
   /** The tenant: slug of the business name and six hexadecimal digits. */
   tenantId: string;
+  /** The user who founded it: `user-` and ten hexadecimal digits. */
+  ownerId: string;
   /** Name of the business. */
   name: string;
   /** IANA time zone in which the days of the tenant are counted. */

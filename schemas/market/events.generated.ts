@@ -200,6 +200,18 @@ export type ScrapeRequested = Readonly<{
   source: Source;
 }>;
 
+/** A tenant turned a kind of shop off; products tracked before go on. */
+export type SourceDisabled = Readonly<{
+  /** The kind of shop. */
+  source: Source;
+}>;
+
+/** A tenant turned a kind of shop on. */
+export type SourceEnabled = Readonly<{
+  /** The kind of shop. */
+  source: Source;
+}>;
+
 export type PriceObservedV2 = PriceObserved;
 
 /** Every event of market. */
@@ -214,7 +226,9 @@ export type MarketEvent =
   | Event<'ProductResumed', ProductResumed>
   | Event<'ProductStopped', ProductStopped>
   | Event<'ProductTagged', ProductTagged>
-  | Event<'ProductTracked', ProductTracked>;
+  | Event<'ProductTracked', ProductTracked>
+  | Event<'SourceDisabled', SourceDisabled>
+  | Event<'SourceEnabled', SourceEnabled>;
 
 /** Every topic message of market. */
 export type MarketMessage =
