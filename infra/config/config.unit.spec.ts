@@ -2,7 +2,7 @@ import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { z } from 'zod';
+import { type z } from 'zod';
 import { isDaybookError } from '@daybook/kernel/errors.ts';
 import { loadConfig, type Environment } from './load.ts';
 import { configurationReference } from './reference.ts';

@@ -40,7 +40,7 @@ export function loadConfig<S extends z.ZodObject>(schema: S, env: Environment): 
     }
   }
   if (!parsed.success || problems.length > 0) throw invalid(problems);
-  return freeze(parsed.data) as Config<z.output<S>>;
+  return freeze(parsed.data);
 }
 
 function find(variable: PlacedVariable, env: Environment, production: boolean, dataFolder: string): Found {

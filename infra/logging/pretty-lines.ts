@@ -4,7 +4,11 @@ type Line = Readonly<Record<string, unknown>> & Readonly<{ time?: string; level?
 
 /** Turns pino's JSON lines into short ones for people: time of day, level, message, fields, then stacks of errors. */
 export function prettyLines(destination: DestinationStream): DestinationStream {
-  return { write: (line: string) => void destination.write(pretty(line)) };
+  return {
+    write: (line: string) => {
+      destination.write(pretty(line));
+    },
+  };
 }
 
 function pretty(text: string): string {
@@ -27,9 +31,12 @@ function show(value: unknown): string {
   return typeof value === 'string' && /^[\w.:/@+-]+$/.test(value) ? value : JSON.stringify(value);
 }
 
+const told = new Set(['name', 'message', 'stack', 'cause']);
+
 function showError(error: ErrorLine): string {
-  const { stack, cause, name: _, message: __, ...rest } = error;
-  const about = Object.keys(rest).length === 0 ? '' : ` ${show(rest)}`;
+  const { stack, cause } = error;
+  const rest = Object.entries(error).filter(([key]) => !told.has(key));
+  const about = rest.length === 0 ? '' : ` ${show(Object.fromEntries(rest))}`;
   const [first = '', ...places] = stack.split('\n');
   return `\n  ${[first + about, ...places].join('\n  ')}${isError(cause) ? `\n  caused by${showError(cause)}` : ''}`;
 }

@@ -104,18 +104,32 @@ function redactEntries(
 }
 
 function redactValue(value: unknown, depth: number): unknown {
-  if (typeof value === 'string') return redactText(value);
-  if (value === null || typeof value === 'number' || typeof value === 'boolean') return value;
-  if (typeof value === 'bigint') return value.toString();
-  if (typeof value !== 'object') return `[${typeof value}]`;
+  switch (typeof value) {
+    case 'string':
+      return redactText(value);
+    case 'number':
+    case 'boolean':
+      return value;
+    case 'bigint':
+      return value.toString();
+    case 'object':
+      return value === null ? null : redactObject(value, depth);
+    case 'undefined':
+    case 'symbol':
+    case 'function':
+      return `[${typeof value}]`;
+  }
+}
+
+function redactObject(value: object, depth: number): unknown {
   if (value instanceof Error) return redactError(value, depth);
   if (value instanceof Date) return Number.isNaN(value.getTime()) ? 'invalid date' : value.toISOString();
   if (value instanceof URL) return redactText(value.href);
   if (ArrayBuffer.isView(value)) return omitted;
-  if (depth >= maxDepth) return '[deep]';
-  if (Array.isArray(value)) return value.slice(0, maxItems).map((item) => redactValue(item, depth + 1));
   if (value instanceof Map || value instanceof Set)
     return `[${value.constructor.name} of ${String(value.size)}]`;
+  if (depth >= maxDepth) return '[deep]';
+  if (Array.isArray(value)) return value.slice(0, maxItems).map((item) => redactValue(item, depth + 1));
   return redactEntries(Object.entries(value), depth + 1);
 }
 

@@ -1,0 +1,153 @@
+import {
+  calculateJwkThumbprint,
+  createLocalJWKSet,
+  exportJWK,
+  generateKeyPair,
+  importJWK,
+  type CryptoKey,
+  type JSONWebKeySet,
+  type JWK,
+  type LocalJWKSet,
+} from 'jose';
+import type { Vault } from '@daybook/kernel/ports/outside.ts';
+import { translateDatabaseError, type Database } from '../database/database.ts';
+import type { KeyRing, SigningKey } from './key-ring.ts';
+
+export type SigningKeysOptions = Readonly<{
+  database: Pick<Database, 'pool' | 'transaction'>;
+  vault: Vault;
+  /** Default `EdDSA` (Ed25519). */
+  algorithm?: 'EdDSA' | 'RS256';
+  /** How long a retired key verifies: the longest life of a token. Default 24 hours. */
+  keepRetiredMs?: number;
+  /** How long keys are held before the table is asked again. Default 60 000. */
+  refreshMs?: number;
+}>;
+
+/** A ring in PostgreSQL, and its rotation. */
+export type SigningKeys = KeyRing &
+  Readonly<{
+    /** Retires the key that signs and makes another. Tokens of the retired one stay good. Answers with the new `kid`. */
+    rotate(): Promise<string>;
+  }>;
+
+type Row = Readonly<{ kid: string; public_jwk: JWK; sealed_private: string; retired_at: string | null }>;
+type Loaded = Readonly<{ signing: SigningKey; keys: JSONWebKeySet; find: LocalJWKSet; at: number }>;
+
+const owner = { kind: 'system', id: 'signing-keys' } as const;
+
+/** An unknown `kid` asks the table again, but not more often than this, whoever makes names up. */
+const unknownKeyPauseMs = 2_000;
+
+/**
+ * Signing keys shared by all processes on one database. The first one asked makes the key; processes that start at
+ * once agree on one. Private keys are sealed by the vault and never leave this module unsealed.
+ */
+export function signingKeys(options: SigningKeysOptions): SigningKeys {
+  const { database, vault, algorithm = 'EdDSA', keepRetiredMs = 86_400_000, refreshMs = 60_000 } = options;
+  let loading: Promise<Loaded> | undefined;
+  let loaded: Loaded | undefined;
+
+  async function rows(): Promise<readonly Row[]> {
+    try {
+      const result = await database.pool.query<Row>(
+        `select kid, public_jwk, sealed_private, retired_at from vault.signing_keys
+         where algorithm = $1 and (retired_at is null or retired_at > now() - make_interval(secs => $2))
+         order by retired_at desc nulls first`,
+        [algorithm, keepRetiredMs / 1_000],
+      );
+      return result.rows;
+    } catch (error) {
+      throw translateDatabaseError(error);
+    }
+  }
+
+  async function load(): Promise<Loaded> {
+    let found = await rows();
+    if (found[0]?.retired_at !== null) {
+      await insert(await makeKey(algorithm, vault), algorithm, database.pool);
+      found = await rows();
+    }
+    const active = found.find((row) => row.retired_at === null);
+    if (active === undefined) throw new TypeError('No signing key is active although one was just made.');
+    const keys = { keys: found.map((row) => row.public_jwk) };
+    return {
+      signing: { kid: active.kid, key: await privateKey(active, algorithm, vault) },
+      keys,
+      find: createLocalJWKSet(keys),
+      at: performance.now(),
+    };
+  }
+
+  async function fresh(maxAgeMs: number): Promise<Loaded> {
+    if (loaded !== undefined && performance.now() - loaded.at < maxAgeMs) return loaded;
+    loading ??= load().finally(() => {
+      loading = undefined;
+    });
+    loaded = await loading;
+    return loaded;
+  }
+
+  return {
+    algorithm,
+    signing: async () => (await fresh(refreshMs)).signing,
+    publicKeys: async () => (await fresh(refreshMs)).keys,
+    verifying: async (header) => {
+      try {
+        return await (await fresh(refreshMs)).find(header);
+      } catch (error) {
+        if ((error as { code?: string }).code !== 'ERR_JWKS_NO_MATCHING_KEY') throw error;
+        return (await fresh(unknownKeyPauseMs)).find(header);
+      }
+    },
+    rotate: async () => {
+      const key = await makeKey(algorithm, vault);
+      await database.transaction(async (client) => {
+        await client.query(
+          'update vault.signing_keys set retired_at = now() where algorithm = $1 and retired_at is null',
+          [algorithm],
+        );
+        await insert(key, algorithm, client);
+      });
+      loaded = undefined;
+      return (await fresh(refreshMs)).signing.kid ?? key.kid;
+    },
+  };
+}
+
+type NewKey = Readonly<{ kid: string; publicJwk: JWK; sealedPrivate: string }>;
+
+async function makeKey(algorithm: 'EdDSA' | 'RS256', vault: Vault): Promise<NewKey> {
+  const pair = await generateKeyPair(algorithm, {
+    extractable: true,
+    ...(algorithm === 'EdDSA' ? { crv: 'Ed25519' } : { modulusLength: 3_072 }),
+  });
+  const publicJwk = await exportJWK(pair.publicKey);
+  const kid = await calculateJwkThumbprint(publicJwk);
+  return {
+    kid,
+    publicJwk: { ...publicJwk, kid, alg: algorithm, use: 'sig' },
+    sealedPrivate: await vault.seal(owner, JSON.stringify(await exportJWK(pair.privateKey))),
+  };
+}
+
+async function insert(
+  key: NewKey,
+  algorithm: string,
+  client: Pick<Database['pool'], 'query'>,
+): Promise<void> {
+  try {
+    await client.query(
+      `insert into vault.signing_keys (kid, algorithm, public_jwk, sealed_private) values ($1, $2, $3, $4)
+       on conflict do nothing`,
+      [key.kid, algorithm, JSON.stringify(key.publicJwk), key.sealedPrivate],
+    );
+  } catch (error) {
+    throw translateDatabaseError(error);
+  }
+}
+
+async function privateKey(row: Row, algorithm: string, vault: Vault): Promise<CryptoKey> {
+  const jwk = JSON.parse(await vault.open(row.sealed_private)) as JWK;
+  return (await importJWK(jwk, algorithm, { extractable: false })) as CryptoKey;
+}
