@@ -1,0 +1,82 @@
+/** Ids of schemas, asked of the registry once and kept: a schema never changes its id, nor an id its schema. */
+import { DaybookError } from '@daybook/kernel/errors.ts';
+import type { Metadata } from '@daybook/kernel/event.ts';
+import type { SchemaRegistry } from '@daybook/kernel/ports/outside.ts';
+import type { RecordSchema } from '@daybook/schemas/avro-schema.ts';
+import { contracts, eventsTopic, type EventContract } from '@daybook/schemas/contracts.ts';
+import { fingerprint } from '@daybook/schemas/fingerprint.ts';
+
+/** Ids to write with. */
+export type WriterIds = Readonly<{
+  /** The id of a version, where it was asked for before. */
+  known(type: string, version: number): number | undefined;
+  /** Registers the versions of a contract. @throws `schema-unknown` · `schema-incompatible` · `unavailable` */
+  ask(contract: EventContract, metadata: Pick<Metadata, 'schemaVersion'>): Promise<number>;
+}>;
+
+export function writerIds(registry: SchemaRegistry): WriterIds {
+  const ids = new Map<string, readonly number[]>();
+  const asking = new Map<string, Promise<void>>();
+
+  /**
+   * Oldest first: a registry that meets the second version first would refuse the first one, which cannot read what
+   * the second wrote.
+   */
+  async function register(contract: EventContract): Promise<void> {
+    const subject = `${contract.topic ?? eventsTopic}-${contract.fullName}`;
+    const found: number[] = [];
+    for (const { version, schema } of contract.versions)
+      found[version] = await registry.register(subject, JSON.stringify(schema));
+    ids.set(contract.name, found);
+  }
+
+  return {
+    known: (type, version) => ids.get(type)?.[version],
+    async ask(contract, { schemaVersion }) {
+      const { name } = contract;
+      const under = asking.get(name) ?? register(contract).finally(() => asking.delete(name));
+      asking.set(name, under);
+      await under;
+      const id = ids.get(name)?.[schemaVersion];
+      if (id === undefined)
+        throw new DaybookError('schema-unknown', 'This build does not know the version of the type.', {
+          fields: { type: name, version: schemaVersion },
+        });
+      return id;
+    },
+  };
+}
+
+/** Which version of which contract an id stands for. */
+export type WrittenAs = Readonly<{ contract: EventContract; version: number }>;
+
+/** Ids to read with. */
+export type ReaderSchemas = Readonly<{
+  known(id: number): WrittenAs | undefined;
+  /** @throws `schema-unknown` where the registry does not know the id, or this build not the schema · `unavailable` */
+  ask(id: number): Promise<WrittenAs>;
+}>;
+
+export function readerSchemas(registry: SchemaRegistry): ReaderSchemas {
+  const found = new Map<number, WrittenAs>();
+  return {
+    known: (id) => found.get(id),
+    async ask(id) {
+      const schema = JSON.parse(await registry.schemaOf(id)) as RecordSchema;
+      const writtenAs = match(schema);
+      if (writtenAs === undefined)
+        throw new DaybookError('schema-unknown', 'This build does not know the schema of the message.', {
+          fields: { schemaId: id, name: schema.name },
+        });
+      found.set(id, writtenAs);
+      return writtenAs;
+    },
+  };
+}
+
+function match(schema: RecordSchema): WrittenAs | undefined {
+  const contract = contracts.get(schema.name);
+  const print = fingerprint(schema);
+  const version = contract?.versions.find((known) => known.fingerprint === print)?.version;
+  return contract === undefined || version === undefined ? undefined : { contract, version };
+}
