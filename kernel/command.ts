@@ -69,6 +69,8 @@ export type CommandDefinition<In, C, E extends Event, S, R extends Rejection, Ou
   /** Commands that must be accepted first, such as reserving a value that is unique over streams; sent only once
    *  this command itself would be accepted. A refusal of one is this command's refusal. */
   first?: (input: In, state: S, context: CommandContext) => readonly CommandCall[];
+  /** A refusal that is itself recorded, such as a failed attempt that counts: told from this command's events. */
+  refusal?: (outcome: Outcome<In, E, S>) => R | null;
   answer: (outcome: Outcome<In, E, S>) => Out | Promise<Out>;
 }>;
 
@@ -81,6 +83,7 @@ export type PreparedCommand = Readonly<{
   evolve: (state: unknown, event: Event) => unknown;
   decide: (state: unknown) => Decision<Event>;
   first: (state: unknown) => readonly CommandCall[];
+  refusal: (state: unknown, events: readonly Event[]) => Rejection | null;
   answer: (state: unknown, events: readonly Event[]) => unknown;
 }>;
 
@@ -124,6 +127,13 @@ export function defineCommand<In, C, E extends Event, S, R extends Rejection, Ou
         (definition.access === 'public' ? undefined : context.tenantId);
       const own = tenantId === undefined ? context : { ...context, tenantId };
       const command = await definition.command(input, own);
+      const outcome = (state: unknown, events: readonly Event[]): Outcome<In, E, S> => ({
+        input,
+        streamId,
+        events: events as E[],
+        state: state as S,
+        context: own,
+      });
       return {
         stream: `${decider.category}-${streamId}`,
         ...(tenantId === undefined ? {} : { tenantId }),
@@ -131,8 +141,8 @@ export function defineCommand<In, C, E extends Event, S, R extends Rejection, Ou
         evolve: (state, event) => decider.evolve(state as S, event as E),
         decide: (state) => decider.decide(command, state as S),
         first: (state) => definition.first?.(input, state as S, own) ?? [],
-        answer: (state, events) =>
-          definition.answer({ input, streamId, events: events as E[], state: state as S, context: own }),
+        refusal: (state, events) => definition.refusal?.(outcome(state, events)) ?? null,
+        answer: (state, events) => definition.answer(outcome(state, events)),
       };
     },
   };

@@ -70,7 +70,7 @@ const conflictPauseMs = 3;
  * 4. decide; a refusal is the answer,
  * 5. send the commands that must be accepted first; a refusal of one is the answer,
  * 6. append with the loaded revision; a conflict goes back to 2,
- * 7. answer.
+ * 7. answer; with a refusal where that is what was recorded.
  *
  * A death before 6 leaves nothing but what 5 reserved, and the next delivery sends 5 with the same ids. A death after 6
  * loses the answer, and the next delivery ends at 3. Deliveries side by side carry equal event ids, so that the store
@@ -218,6 +218,8 @@ async function accepted(
   revision: Revision,
   position: Position,
 ): Promise<CommandResult> {
+  const rejection = prepared.refusal(state, events);
+  if (rejection !== null) return { ok: false, rejection };
   const answer = await prepared.answer(state, events);
   return { ok: true, streamId: streamId(prepared.stream), revision, position, answer };
 }
