@@ -54,15 +54,16 @@ function nextRow(
   nowMs: number,
 ): { row: ShownRow; kind?: Change['kind'] } {
   const before = old?.price?.amountMinor ?? null;
-  const after = product.price?.amountMinor ?? null;
-  if (after !== null && before === null) {
-    return { row: { ...product, before: null, movedAtMs: nowMs }, kind: 'first' };
-  }
-  if (after !== null && before !== null && after !== before) {
-    return { row: { ...product, before, movedAtMs: nowMs }, kind: after > before ? 'up' : 'down' };
-  }
+  const kind = moveKind(before, product.price?.amountMinor ?? null);
+  if (kind !== undefined) return { row: { ...product, before, movedAtMs: nowMs }, kind };
   const row = { ...product, before: old?.before ?? null, movedAtMs: old?.movedAtMs ?? 0 };
   return failedAnew(old, product) ? { row, kind: 'outcome' } : { row };
+}
+
+function moveKind(before: number | null, after: number | null): 'first' | 'up' | 'down' | undefined {
+  if (after === null || after === before) return undefined;
+  if (before === null) return 'first';
+  return after > before ? 'up' : 'down';
 }
 
 function failedAnew(old: ShownRow | undefined, { lastOutcome }: ShownProduct): boolean {
