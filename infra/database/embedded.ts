@@ -24,6 +24,8 @@ export type EmbeddedOptions = Readonly<{
   /** Created where it is missing. */
   folder: string;
   log: Log;
+  /** Loopback port. Default: any free one. */
+  port?: number;
   /** Server settings beside ours, such as `{ fsync: 'off' }` for tests. */
   settings?: Readonly<Record<string, string>>;
 }>;
@@ -48,6 +50,14 @@ export async function startEmbeddedPostgres(options: EmbeddedOptions): Promise<E
     await stopPid(left.pid);
   }
   return start(runner, data, password, options);
+}
+
+/** Connects to the server that another process runs in the folder; undefined where none does. */
+export async function runningEmbeddedPostgres(folder: string): Promise<string | undefined> {
+  const left = await leftRunning(join(resolve(folder), 'data'));
+  if (left === undefined) return undefined;
+  const url = urlOf(left.port, await passwordOf(resolve(folder)));
+  return (await answers(url)) ? url : undefined;
 }
 
 /** How to run the server's programs: PostgreSQL refuses to run as root, so root hands over to an ordinary user. */
@@ -202,7 +212,7 @@ async function start(
   password: string,
   options: EmbeddedOptions,
 ): Promise<EmbeddedPostgres> {
-  const port = await freePort();
+  const port = options.port ?? (await freePort());
   const settings = {
     listen_addresses: '127.0.0.1',
     port: String(port),
@@ -304,7 +314,8 @@ async function leftRunning(data: string): Promise<{ pid: number; port: number } 
   return pid > 0 && port > 0 && alive(pid) ? { pid, port } : undefined;
 }
 
-function alive(pid: number): boolean {
+/** True while the process is there, whoever's it is. */
+export function alive(pid: number): boolean {
   try {
     process.kill(pid, 0);
     return true;
