@@ -1,0 +1,39 @@
+import { memoryWakeups } from '@daybook/infra/database/wakeups.ts';
+import { postgresEventStore } from '@daybook/infra/event-store/postgres.ts';
+import { silentLog } from '../support/silent-log.ts';
+import { appendLoad } from './append-load.ts';
+import type { Bar } from './bar.ts';
+import { concurrently } from './measure.ts';
+import { rawInsert } from './raw-insert.ts';
+
+const durationMs = 2_000;
+
+export const bar: Bar = {
+  name: 'p4',
+  title: 'One caller, one event after the other: what order, check and idempotency cost without grouping.',
+  pairs: 7,
+  prepare: async (bench) => {
+    const database = await bench.database();
+    const store = postgresEventStore({ database, wakeups: memoryWakeups(), log: silentLog });
+    const insert = rawInsert(await bench.database({ poolSize: 1 }));
+    return {
+      contests: [
+        {
+          subject: {
+            name: 'append of one event, one caller',
+            unit: 'events/s',
+            run: () => appendLoad(store, 1, durationMs),
+          },
+          anchor: {
+            name: 'raw insert of one row, one connection',
+            unit: 'events/s',
+            run: async () => ({ figure: (await concurrently(1, durationMs, () => insert(1))).perSecond }),
+          },
+          gate: 0.6,
+          goal: 0.8,
+        },
+      ],
+      close: () => store.close(),
+    };
+  },
+};
