@@ -1,0 +1,209 @@
+/**
+ * One member of a consumer group, over any ledger. Three loops run side by side until the signal aborts:
+ *
+ * 1. Synchronisation: renews the lease, learns which partitions it holds; starts a worker for each, ends those lost,
+ *    marks those beyond its share. Dying here: the lease runs out and others claim its partitions.
+ * 2. Fetching: keeps up to a batch in reserve for every partition. Dying here: nothing is recorded, nothing is lost.
+ * 3. A worker a partition: hands out a batch, asks for the verdict, records it. Dying before the record: the batch comes
+ *    again, to the next holder. Dying after: the next holder goes on behind it.
+ *
+ * A member that only seems dead keeps running its handler, but whatever it then records is refused, since its claims'
+ * epochs are of the past.
+ */
+import type { Log } from '@daybook/kernel/ports/outside.ts';
+import type { Batch, Verdict } from '@daybook/kernel/ports/topics.ts';
+import type { Wakeups } from '../database/wakeups.ts';
+import { pauseMs, type BackOff } from './back-off.ts';
+import { makeBell } from './bell.ts';
+import { makeCommitter } from './committer.ts';
+import { groupChannel, topicChannel, type GroupLedger, type Held, type Membership } from './group-ledger.ts';
+import { holdPartition, receive, wantOf, type HeldPartition } from './held-partition.ts';
+import { lose, workPartition, type WorkerContext } from './partition-worker.ts';
+
+/** How a member paces itself. All in milliseconds. */
+export type MemberPace = Readonly<{
+  /** Without a sign of life for this long a member counts as dead. */
+  leaseMs: number;
+  heartbeatMs: number;
+  /** Poll behind the wake-ups: at once after traffic, then doubling up to the idle one. */
+  activePollMs: number;
+  idlePollMs: number;
+  backOff: BackOff;
+}>;
+
+export type MemberOptions = Readonly<{
+  topic: string;
+  group: string;
+  ledger: GroupLedger;
+  handler: (batch: Batch) => Promise<Verdict>;
+  signal: AbortSignal;
+  maxBatch: number;
+  pace: MemberPace;
+  wakeups: Wakeups;
+  log: Log;
+}>;
+
+/** Takes part in a group until the signal aborts; then finishes the batches in hand and leaves. */
+export async function runMember(options: MemberOptions): Promise<void> {
+  const { topic, group, ledger, signal, maxBatch, pace, wakeups } = options;
+  const log = options.log.with({ topic, group });
+  const parts = new Map<number, HeldPartition>();
+  const workers = new Map<number, Promise<void>>();
+  const hungry = makeBell();
+  const left = new AbortController();
+  const published = wakeups.subscribe(topicChannel(topic));
+  const regrouped = wakeups.subscribe(groupChannel(topic, group));
+  let leaseUntil = 0;
+  // Synchronising and giving up take turns, so that no answer of the past brings back what was given up.
+  let turn: Promise<unknown> = Promise.resolve();
+  const inTurn = <T>(step: () => Promise<T>): Promise<T> => {
+    const result = turn.then(step);
+    turn = result.catch(() => undefined);
+    return result;
+  };
+
+  const context: WorkerContext = {
+    topic,
+    ledger,
+    handler: options.handler,
+    maxBatch,
+    backOff: pace.backOff,
+    log,
+    stopping: () => signal.aborted,
+    leaseUntil: () => leaseUntil,
+    hungry: hungry.ring,
+    commit: makeCommitter(ledger, () => leaseUntil, pace.backOff, log),
+  };
+
+  async function synchronise(first: boolean): Promise<void> {
+    const asked = performance.now();
+    const membership = await ledger.sync(first);
+    leaseUntil = asked + pace.leaseMs;
+    if (apply(membership) || first) wakeups.notify(groupChannel(topic, group));
+  }
+
+  /** True where what this member holds has changed. */
+  function apply({ held, share }: Membership): boolean {
+    let changed = false;
+    const epochs = new Map(held.map(({ partition, epoch }) => [partition, epoch]));
+    for (const part of parts.values()) {
+      if (epochs.get(part.partition) === part.epoch && part.state !== 'lost') continue;
+      lose(part);
+      parts.delete(part.partition);
+      changed = true;
+    }
+    for (const one of held) {
+      if (signal.aborted || parts.has(one.partition)) continue;
+      start(one);
+      changed = true;
+    }
+    const idleFirst = [...parts.values()].sort((a, b) => Number(a.busy) - Number(b.busy));
+    idleFirst.slice(0, Math.max(0, parts.size - share)).forEach((part) => (part.state = 'surplus'));
+    for (const part of parts.values()) part.bell.ring();
+    return changed;
+  }
+
+  function start(one: Held): void {
+    const part = holdPartition(one, performance.now());
+    parts.set(part.partition, part);
+    // A former worker of the same partition may still wait for its handler.
+    const before = workers.get(part.partition) ?? Promise.resolve();
+    const worker = before
+      .then(() => workPartition(part, context))
+      .then(() => (part.state === 'surplus' && !signal.aborted ? giveUp(part) : undefined))
+      .catch((error: unknown) => {
+        log.error('A partition could not be given up; its lease does that.', { error });
+        lose(part);
+      });
+    workers.set(part.partition, worker);
+  }
+
+  async function giveUp(part: HeldPartition): Promise<void> {
+    await inTurn(async () => {
+      await ledger.giveUp({ partition: part.partition, epoch: part.epoch });
+      if (parts.get(part.partition) === part) parts.delete(part.partition);
+    });
+    wakeups.notify(groupChannel(topic, group));
+  }
+
+  async function synchronising(): Promise<void> {
+    let joined = false;
+    let failures = 0;
+    while (!left.signal.aborted) {
+      try {
+        await inTurn(() => synchronise(!joined));
+        joined = true;
+        failures = 0;
+      } catch (error) {
+        failures += 1;
+        log.warn('A consumer could not renew its lease.', { failures, error });
+      }
+      const pause = failures === 0 ? pace.heartbeatMs : pauseMs(failures, pace.backOff, Math.random());
+      await regrouped.next(Math.min(pause, pace.heartbeatMs), left.signal);
+    }
+  }
+
+  async function fetching(): Promise<void> {
+    let pollMs = pace.activePollMs;
+    while (!signal.aborted) {
+      const outcome = await fetchOnce();
+      pollMs = outcome === 'some' ? pace.activePollMs : Math.min(pollMs * 2, pace.idlePollMs);
+      if (outcome === 'failed') await new Promise((wake) => setTimeout(wake, pace.backOff.firstMs));
+      await hungry.wait(pollMs);
+    }
+  }
+
+  async function fetchOnce(): Promise<'some' | 'none' | 'failed'> {
+    const asked = [...parts.values()].flatMap((part) => {
+      const want = wantOf(part, maxBatch);
+      return want === null ? [] : [{ part, want, lettersSettled: part.lettersSettled }];
+    });
+    if (asked.length === 0) return 'none';
+    try {
+      const answers = await ledger.fetch(
+        asked.map(({ want }) => want),
+        maxBatch,
+      );
+      const byPartition = new Map(answers.map((answer) => [answer.partition, answer]));
+      for (const { part, lettersSettled } of asked) {
+        const fetched = byPartition.get(part.partition);
+        if (fetched === undefined) part.more = false;
+        else receive(part, fetched, maxBatch, lettersSettled);
+      }
+      return answers.length > 0 ? 'some' : 'none';
+    } catch (error) {
+      log.warn('A consumer could not fetch.', { error });
+      return 'failed';
+    }
+  }
+
+  async function forwarding(): Promise<void> {
+    while (!signal.aborted) {
+      await published.next(60_000, signal);
+      hungry.ring();
+    }
+  }
+
+  const onAbort = (): void => {
+    hungry.ring();
+    for (const part of parts.values()) part.bell.ring();
+  };
+  signal.addEventListener('abort', onAbort, { once: true });
+  const renewal = synchronising();
+  try {
+    await Promise.all([fetching(), forwarding()]);
+    // The lease is kept until the last batch in hand is settled.
+    await turn;
+    await Promise.all(workers.values());
+  } finally {
+    left.abort();
+    await renewal;
+    published.close();
+    regrouped.close();
+    signal.removeEventListener('abort', onAbort);
+  }
+  await ledger.leave().catch((error: unknown) => {
+    log.warn('A consumer could not leave its group; its lease does that.', { error });
+  });
+  wakeups.notify(groupChannel(topic, group));
+}

@@ -1,0 +1,36 @@
+import type { DeadLetter, GroupLag, OutMessage, TopicSettings } from '@daybook/kernel/ports/topics.ts';
+import { DaybookError } from '@daybook/kernel/errors.ts';
+import type { GroupLedger } from './group-ledger.ts';
+
+/** Who takes part in a group. */
+export type Member = Readonly<{
+  /** A uuid, new at every start. */
+  id: string;
+  /** Stable over restarts of one process: its next incarnation takes over without waiting for the lease. */
+  instance: string | null;
+  leaseMs: number;
+}>;
+
+/** What keeps messages and the state of groups: the seam below `makeTopics`. */
+export type TopicEngine = Readonly<{
+  ensure(topic: string, settings: TopicSettings): Promise<void>;
+  /** @throws `unavailable` for a topic that does not exist */
+  partitions(topic: string): Promise<number>;
+  publish(topic: string, messages: readonly OutMessage[]): Promise<void>;
+  ledger(topic: string, group: string, member: Member): Promise<GroupLedger>;
+  deadLetters(topic: string, group?: string): Promise<readonly DeadLetter[]>;
+  /** The topic whose consumers have something to fetch; null where there is no such letter. */
+  release(id: number): Promise<string | null>;
+  lag(topic: string, group: string): Promise<readonly GroupLag[]>;
+  close(): Promise<void>;
+}>;
+
+export function topicUnknown(topic: string): DaybookError {
+  return new DaybookError('unavailable', 'The topic does not exist.', { retry: 'later', fields: { topic } });
+}
+
+export function partitionMismatch(topic: string, expected: number, actual: number): DaybookError {
+  return new DaybookError('partition-mismatch', 'The topic exists with another number of partitions.', {
+    fields: { topic, expected, actual },
+  });
+}
