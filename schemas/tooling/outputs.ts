@@ -1,7 +1,10 @@
 import { join } from 'node:path';
 import type { RecordSchema } from '../avro-schema.ts';
+import { topicContracts } from '../topics.ts';
+import { asyncApi } from './asyncapi.ts';
+import { eventCatalogue } from './catalogue.ts';
 import { inlined } from './inline.ts';
-import { readSources, type Source } from './sources.ts';
+import { readSources, type Source, type Sources } from './sources.ts';
 import { capabilityTypes, schemaIndex, sharedTypes } from './typescript.ts';
 
 /** The root of the repository. */
@@ -9,6 +12,7 @@ export const repositoryRoot = join(import.meta.dirname, '../..');
 
 /** Everything that is generated, and the whole schemas it came from. */
 export type Outputs = Readonly<{
+  sources: Sources;
   whole: readonly Source<RecordSchema>[];
   /** Text by path, relative to the root of the repository. */
   files: ReadonlyMap<string, string>;
@@ -26,6 +30,8 @@ export function generateOutputs(root: string = repositoryRoot): Outputs {
         [`schemas/${capability}/events.generated.ts`, capabilityTypes(capability, sources)] as const,
     ),
     ['schemas/contracts.generated.ts', schemaIndex(whole)],
+    ['docs/reference/events.md', eventCatalogue(sources, topicContracts)],
+    ['docs/reference/asyncapi.json', `${JSON.stringify(asyncApi(whole, topicContracts), null, 2)}\n`],
   ]);
-  return { whole, files };
+  return { sources, whole, files };
 }
