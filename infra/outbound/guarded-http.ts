@@ -89,14 +89,9 @@ async function follow(
   dispatcherFor: (url: URL) => Promise<Dispatcher>,
   signal: AbortSignal,
 ): Promise<OutboundResponse> {
-  const maxRedirects = request.maxRedirects ?? defaults.maxRedirects;
+  const { maxRedirects, maxBytes } = { ...defaults, ...request };
   const seen = new Set<string>();
-  let hop: Hop = {
-    url: checkedUrl(request.url),
-    method: request.method ?? 'GET',
-    headers: lowerCased(request.headers ?? {}),
-    ...(request.body === undefined ? {} : { body: request.body }),
-  };
+  let hop = firstHop(request);
   for (;;) {
     // Without cookies a page that was seen once answers the same again.
     const place = `${hop.method} ${hop.url.href}`;
@@ -111,19 +106,27 @@ async function follow(
     });
     const headers = joined(response.headers);
     const location = headers['location'];
-    if (maxRedirects > 0 && isRedirect(response.statusCode) && location !== undefined) {
-      response.body.on('error', () => undefined);
-      await response.body.dump({ limit: 16_384 });
-      hop = nextHop(hop, response.statusCode, checkedUrl(location, hop.url));
-      continue;
+    if (maxRedirects === 0 || !isRedirect(response.statusCode) || location === undefined) {
+      const body = await readBody(response.body, {
+        contentEncoding: headers['content-encoding'] ?? '',
+        contentLength: contentLength(headers['content-length']),
+        maxBytes,
+      });
+      return { url: hop.url.href, status: response.statusCode, headers, body };
     }
-    const body = await readBody(response.body, {
-      contentEncoding: headers['content-encoding'] ?? '',
-      contentLength: contentLength(headers['content-length']),
-      maxBytes: request.maxBytes ?? defaults.maxBytes,
-    });
-    return { url: hop.url.href, status: response.statusCode, headers, body };
+    response.body.on('error', () => undefined);
+    await response.body.dump({ limit: 16_384 });
+    hop = nextHop(hop, response.statusCode, checkedUrl(location, hop.url));
   }
+}
+
+function firstHop(request: OutboundRequest): Hop {
+  return {
+    url: checkedUrl(request.url),
+    method: request.method ?? 'GET',
+    headers: lowerCased(request.headers ?? {}),
+    ...(request.body === undefined ? {} : { body: request.body }),
+  };
 }
 
 function checkedUrl(text: string, base?: URL): URL {
