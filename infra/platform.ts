@@ -1,5 +1,4 @@
 import type { Router } from 'express';
-import type { z } from 'zod';
 import type { EventStore } from '@daybook/kernel/ports/event-store.ts';
 import type {
   Clock,
@@ -13,7 +12,7 @@ import type {
   Vault,
 } from '@daybook/kernel/ports/outside.ts';
 import type { Topics } from '@daybook/kernel/ports/topics.ts';
-import type { Config } from './config/load.ts';
+import type { ConfigOf, SettingsSchema } from './config/settings.ts';
 import type { Database } from './database/database.ts';
 import type { Wakeups } from './database/wakeups.ts';
 import type { MessageCodec } from './registry/codec.ts';
@@ -65,26 +64,26 @@ export type ServiceLinks = Readonly<{
 }>;
 
 /** A service with its own part of the configuration. */
-export type ServiceDefinition<S extends z.ZodObject> = Readonly<{
+export type ServiceDefinition<S extends SettingsSchema> = Readonly<{
   name: ServiceName;
-  /** What it reads of the environment beside `platformSettings`. */
+  /** What it reads of the environment beside `platformSettings`: `daybookSettings.pick({ … })`. */
   settings: S;
-  start(platform: Platform, links: ServiceLinks, config: Config<z.output<S>>): Promise<RunningService>;
+  start(platform: Platform, links: ServiceLinks, config: ConfigOf<S>): Promise<RunningService>;
 }>;
 
 /** A service: started alone or together with the others by the same code. */
 export type Service = Readonly<{
   name: ServiceName;
-  settings: z.ZodObject;
+  settings: SettingsSchema;
   /** `config` was loaded with a schema that holds `settings`. */
   start(platform: Platform, links: ServiceLinks, config: unknown): Promise<RunningService>;
 }>;
 
 /** Closes a service over its settings. The cast is sound: hosts load them with the schema that stands beside. */
-export function defineService<S extends z.ZodObject>(definition: ServiceDefinition<S>): Service {
+export function defineService<S extends SettingsSchema>(definition: ServiceDefinition<S>): Service {
   return {
     name: definition.name,
     settings: definition.settings,
-    start: (platform, links, config) => definition.start(platform, links, config as Config<z.output<S>>),
+    start: (platform, links, config) => definition.start(platform, links, config as ConfigOf<S>),
   };
 }

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { resolve } from 'node:path';
 import { z } from 'zod';
+import type { Config } from './load.ts';
 import { duration, flag, httpUrl, list, origins, wholeNumber } from './values.ts';
 import { variable } from './variable.ts';
 
@@ -242,3 +243,12 @@ export const settings = {
 
 /** The whole configuration: what all services of one process need together. */
 export const daybookSettings = z.object(settings);
+
+/** A part of the configuration, as `daybookSettings.pick` makes it. */
+export type SettingsSchema = z.ZodObject;
+
+/** What a settings schema loads to. */
+export type ConfigOf<S extends SettingsSchema> = Config<z.output<S>>;
+
+/** The whole configuration, loaded. */
+export type DaybookConfig = ConfigOf<typeof daybookSettings>;
