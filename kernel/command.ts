@@ -103,7 +103,7 @@ export type Command = Readonly<
 >;
 
 /** Closes a definition over its types. The casts are sound: every function comes from the same definition. */
-export function defineCommand<In, C, E extends Event, S, R extends Rejection, Out>(
+export function defineCommand<In, const C, E extends Event, S, R extends Rejection, Out>(
   definition: CommandDefinition<In, C, E, S, R, Out>,
 ): Command {
   const { decider } = definition;

@@ -1,7 +1,5 @@
 import { createHash } from 'node:crypto';
-
 import type { SendMailOptions } from 'nodemailer';
-
 import type { MailMessage } from '@daybook/kernel/ports/outside.ts';
 
 /**

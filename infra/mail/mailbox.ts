@@ -1,12 +1,9 @@
 import { createHash } from 'node:crypto';
 import { appendFile, link, mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-
 import nodemailer from 'nodemailer';
-
 import { DaybookError } from '@daybook/kernel/errors.ts';
 import type { Mail, MailMessage } from '@daybook/kernel/ports/outside.ts';
-
 import { composed } from './compose.ts';
 
 /** The file of a local mailbox that lists its mails, newest last, one line each. */

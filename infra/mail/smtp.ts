@@ -1,8 +1,6 @@
 import nodemailer from 'nodemailer';
-
 import { DaybookError } from '@daybook/kernel/errors.ts';
 import type { Mail } from '@daybook/kernel/ports/outside.ts';
-
 import { composed } from './compose.ts';
 
 export type SmtpSettings = Readonly<{

@@ -1,5 +1,4 @@
 import { describe, expect, test } from '@jest/globals';
-
 import { keyCache } from './key-cache.ts';
 
 function counting(size: number, ttlMs: number) {

@@ -1,5 +1,4 @@
 import { createHmac, hkdfSync } from 'node:crypto';
-
 import { DaybookError } from '@daybook/kernel/errors.ts';
 
 /** A key that wraps data keys, and the short public name under which wrapped keys refer to it. */

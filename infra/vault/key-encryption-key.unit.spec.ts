@@ -1,7 +1,5 @@
 import { randomBytes } from 'node:crypto';
-
 import { describe, expect, test } from '@jest/globals';
-
 import { derivedKey, parseKeyEncryptionKey } from './key-encryption-key.ts';
 
 describe('key-encryption key', () => {

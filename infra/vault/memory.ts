@@ -1,7 +1,5 @@
 import { randomBytes } from 'node:crypto';
-
 import type { KeyOwner, Vault } from '@daybook/kernel/ports/outside.ts';
-
 import { makeVault, type DataKey } from './vault.ts';
 
 /**

@@ -1,7 +1,5 @@
 import { randomBytes } from 'node:crypto';
-
 import type { KeyOwner, Vault } from '@daybook/kernel/ports/outside.ts';
-
 import { translateDatabaseError, type Database } from '../database/database.ts';
 import { keyCache } from './key-cache.ts';
 import { derivedKey, parseKeyEncryptionKey, type KeyEncryptionKey } from './key-encryption-key.ts';

@@ -1,5 +1,4 @@
 import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
-
 import type { KeyOwner } from '@daybook/kernel/ports/outside.ts';
 
 /** NIST SP 800-38D: 96-bit initialisation vectors and 128-bit tags. */

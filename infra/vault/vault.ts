@@ -1,8 +1,6 @@
 import { createHmac, randomBytes } from 'node:crypto';
-
 import { DaybookError } from '@daybook/kernel/errors.ts';
 import { erased, type KeyOwner, type Vault } from '@daybook/kernel/ports/outside.ts';
-
 import { derivedKey } from './key-encryption-key.ts';
 import { decrypt, encrypt, parseSealed, sealedPrefix } from './sealed-form.ts';
 

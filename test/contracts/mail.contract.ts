@@ -1,7 +1,5 @@
 import assert from 'node:assert/strict';
-
 import type { Mail, MailMessage } from '@daybook/kernel/ports/outside.ts';
-
 import type { Clause } from './contract.ts';
 
 /** A mail adapter, and the text of the mails that arrived, in any order. */

@@ -2,13 +2,10 @@ import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promise
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-
 import { describe, expect, test } from '@jest/globals';
 import { SMTPServer } from 'smtp-server';
-
 import { mailboxIndex, mailboxMail } from '@daybook/infra/mail/mailbox.ts';
 import { smtpMail } from '@daybook/infra/mail/smtp.ts';
-
 import { registerContract } from './contract.ts';
 import { mailClauses } from './mail.contract.ts';
 

@@ -1,8 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
-
 import { memoryMail } from '@daybook/infra/mail/memory.ts';
 import type { Mail, MailMessage } from '@daybook/kernel/ports/outside.ts';
-
 import { failingClauses, registerContract } from './contract.ts';
 import { mailClauses, type MailSubject } from './mail.contract.ts';
 

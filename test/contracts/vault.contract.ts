@@ -1,8 +1,6 @@
 import assert from 'node:assert/strict';
-
 import { isDaybookError } from '@daybook/kernel/errors.ts';
 import { erased, isSealed, type KeyOwner, type Vault } from '@daybook/kernel/ports/outside.ts';
-
 import type { Clause } from './contract.ts';
 
 /** A vault, and another one over the same data keys, as a second process has it. */

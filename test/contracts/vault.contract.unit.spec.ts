@@ -1,11 +1,8 @@
 import { createHash } from 'node:crypto';
-
 import { describe, expect, test } from '@jest/globals';
-
 import { memoryVault } from '@daybook/infra/vault/memory.ts';
 import { DaybookError } from '@daybook/kernel/errors.ts';
 import type { Vault } from '@daybook/kernel/ports/outside.ts';
-
 import { failingClauses, registerContract } from './contract.ts';
 import { vaultClauses } from './vault.contract.ts';
 

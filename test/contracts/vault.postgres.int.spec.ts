@@ -1,11 +1,8 @@
 import { randomBytes } from 'node:crypto';
-
 import { describe, expect, test } from '@jest/globals';
-
 import { postgresVault } from '@daybook/infra/vault/postgres.ts';
 import { erased } from '@daybook/kernel/ports/outside.ts';
 import { freshDatabase } from '@daybook/test/support/postgres.ts';
-
 import { registerContract } from './contract.ts';
 import { vaultClauses } from './vault.contract.ts';
 

@@ -1,0 +1,237 @@
+import { z } from 'zod';
+import { oneTimeTokens } from '@daybook/infra/tokens/one-time-tokens.ts';
+import { defineCommand, type Command } from '@daybook/kernel/command.ts';
+import { later } from '@daybook/kernel/instant.ts';
+import type { CommandPorts } from '../command-ports.ts';
+import { emailAddress } from './email-address.ts';
+import { normalisedEmail, tenantIdFrom, userIdFrom, workspaceIdFrom } from './identifiers.ts';
+import { recordedRefusal, signup, tokenRefusal } from './signup.ts';
+import { tenant } from './tenant.ts';
+import { user } from './user.ts';
+import { workspace } from './workspace.ts';
+
+/** How long a verification token can be used. */
+const verificationTtlMs = 24 * 60 * 60 * 1000;
+
+/** What stands for the id of a token that has not the form of one: no signup has it. */
+const nobody = '00000000-0000-0000-0000-000000000000';
+
+const id = z.string().min(1).max(100);
+const line = (max: number): z.ZodString => z.string().trim().min(1).max(max);
+const done = z.strictObject({});
+
+/** The commands of identity. */
+export function identityCommands(ports: CommandPorts): readonly Command[] {
+  return [requestSignup(ports), verifySignup(ports), ...provisioning];
+}
+
+/** IDN-1. Field names are a frozen contract. */
+function requestSignup({ vault, revealsMailedTokens }: CommandPorts): Command {
+  const tokens = oneTimeTokens(vault, 'verification');
+  return defineCommand({
+    name: 'RequestSignup',
+    summary: 'Asks for an account; a verification token is mailed.',
+    access: 'public',
+    method: 'POST',
+    path: '/v1/auth/signup',
+    status: 201,
+    secretAnswer: true,
+    input: z.strictObject({
+      email: z.email().max(254).meta({ description: 'Where the verification token is mailed.' }),
+      name: line(200).meta({ description: 'Full name of the person.' }),
+      business_name: line(200).meta({ description: 'Becomes the name of the tenant.' }),
+      intent: line(500).meta({ description: 'What the person wants of the platform.' }),
+      use_case: line(2_000).nullish().meta({ description: 'More about the intended use.' }),
+    }),
+    output: z.strictObject({
+      token: z.string().optional().meta({ description: 'The verification token; outside production only.' }),
+      message: z.string(),
+      email: z.string(),
+    }),
+    decider: signup,
+    streamId: (_input, context) => context.id(0),
+    tenantId: (input, context) => tenantIdFrom(input.business_name, context.id(2)),
+    command: (input, context) => ({
+      type: 'RequestSignup',
+      data: {
+        signupId: context.id(0),
+        userId: userIdFrom(context.id(1)),
+        tenantId: tenantIdFrom(input.business_name, context.id(2)),
+        workspaceId: workspaceIdFrom(context.id(3)),
+        email: input.email,
+        name: input.name,
+        addressHash: vault.hash('email-address', normalisedEmail(input.email)),
+        businessName: input.business_name,
+        intent: input.intent,
+        useCase: input.use_case ?? null,
+        tokenHash: tokens.hash(tokens.make(context.id(0), context.commandId)),
+        expiresAt: later(context.now, verificationTtlMs),
+      },
+    }),
+    answer: ({ input, streamId, context }) => ({
+      ...(revealsMailedTokens ? { token: tokens.make(streamId, context.commandId) } : {}),
+      message: 'Please check your e-mail for the verification token.',
+      email: input.email,
+    }),
+  });
+}
+
+/** IDN-2. Field names are a frozen contract; its `token` is the access token under a second name. */
+function verifySignup({ vault, tokens: accessTokens, signupTokenTtlMs }: CommandPorts): Command {
+  const tokens = oneTimeTokens(vault, 'verification');
+  return defineCommand({
+    name: 'VerifySignup',
+    summary: 'Proves a sign-up by its token; provisions the tenant and signs its owner in.',
+    access: 'public',
+    method: 'POST',
+    path: '/v1/auth/verify',
+    status: 200,
+    secretAnswer: true,
+    input: z.strictObject({
+      token: z.string().min(1).max(200).meta({ description: 'The verification token as it was mailed.' }),
+    }),
+    output: z.strictObject({
+      jwt: z.string().meta({ description: 'Access token.' }),
+      token: z.string().meta({ description: 'The same access token.' }),
+      tenant_id: z.string(),
+      workspace_id: z.string(),
+      user: z.strictObject({ id: z.string(), email: z.string(), name: z.string(), tenant_id: z.string() }),
+    }),
+    rejections: { 'token-invalid': 401, 'token-expired': 410, 'token-used': 410, 'token-locked': 429 },
+    decider: signup,
+    streamId: ({ token }) => tokens.idOf(token) ?? nobody,
+    command: ({ token }, { now }) => ({ type: 'VerifySignup', tokenHash: tokens.hash(token), now }),
+    first: ({ token }, state, { now }) => {
+      if (state.status === 'none' || tokenRefusal(state, { tokenHash: tokens.hash(token), now }) !== null) {
+        return [];
+      }
+      const { addressHash, userId, tenantId, businessName } = state.requested;
+      return [
+        { command: 'ReserveEmailAddress', input: { addressHash, holder: userId } },
+        {
+          command: 'ProvisionTenant',
+          input: { tenantId, ownerId: userId, name: businessName, timeZone: 'UTC' },
+        },
+      ];
+    },
+    refusal: ({ events }) => recordedRefusal(events),
+    answer: async ({ state }) => {
+      if (state.status === 'none') throw new TypeError('A sign-up that was verified was asked for before.');
+      const { userId, tenantId, workspaceId, email: sealedEmail, name } = state.requested;
+      const email = await vault.open(sealedEmail);
+      const bearer = { userId, email, role: 'owner', tenantId } as const;
+      const { token } = await accessTokens.issue(bearer, { ttlMs: signupTokenTtlMs });
+      return {
+        jwt: token,
+        token,
+        tenant_id: tenantId,
+        workspace_id: workspaceId,
+        user: { id: userId, email, name: await vault.open(name), tenant_id: tenantId },
+      };
+    },
+  });
+}
+
+/** What verification leads to; sent by `VerifySignup` and by the processes of identity. */
+const provisioning: readonly Command[] = [
+  defineCommand({
+    name: 'RecordVerificationMailSent',
+    summary: 'Records that the verification mail was handed over.',
+    access: 'internal',
+    method: 'POST',
+    status: 204,
+    input: z.strictObject({ signupId: id }),
+    output: done,
+    decider: signup,
+    streamId: ({ signupId }) => signupId,
+    command: (_input, { now }) => ({ type: 'RecordVerificationMailSent', now }),
+    answer: () => ({}),
+  }),
+  defineCommand({
+    name: 'ReserveEmailAddress',
+    summary: 'Reserves an e-mail address, so that nobody else takes it.',
+    access: 'internal',
+    method: 'POST',
+    status: 204,
+    input: z.strictObject({ addressHash: id, holder: id }),
+    output: done,
+    decider: emailAddress,
+    streamId: ({ addressHash }) => addressHash,
+    tenantId: () => 'system',
+    command: (input, { now }) => ({ type: 'ReserveEmailAddress', ...input, now }),
+    answer: () => ({}),
+  }),
+  defineCommand({
+    name: 'ConfirmEmailAddress',
+    summary: 'Keeps a reserved e-mail address for good.',
+    access: 'internal',
+    method: 'POST',
+    status: 204,
+    input: z.strictObject({ addressHash: id, holder: id }),
+    output: done,
+    decider: emailAddress,
+    streamId: ({ addressHash }) => addressHash,
+    tenantId: () => 'system',
+    command: (input) => ({ type: 'ConfirmEmailAddress', ...input }),
+    answer: () => ({}),
+  }),
+  defineCommand({
+    name: 'ReleaseEmailAddress',
+    summary: 'Frees an e-mail address that was reserved and not used.',
+    access: 'internal',
+    method: 'POST',
+    status: 204,
+    input: z.strictObject({ addressHash: id, holder: id, reason: id }),
+    output: done,
+    decider: emailAddress,
+    streamId: ({ addressHash }) => addressHash,
+    tenantId: () => 'system',
+    command: (input) => ({ type: 'ReleaseEmailAddress', ...input }),
+    answer: () => ({}),
+  }),
+  defineCommand({
+    name: 'ProvisionTenant',
+    summary: 'Brings a tenant into being.',
+    access: 'internal',
+    method: 'POST',
+    status: 204,
+    input: z.strictObject({ tenantId: id, ownerId: id, name: z.string(), timeZone: z.string() }),
+    output: done,
+    decider: tenant,
+    streamId: ({ tenantId }) => tenantId,
+    tenantId: ({ tenantId }) => tenantId,
+    command: (data) => ({ type: 'ProvisionTenant', data }),
+    answer: () => ({}),
+  }),
+  defineCommand({
+    name: 'ProvisionWorkspace',
+    summary: 'Brings a workspace into being.',
+    access: 'internal',
+    method: 'POST',
+    status: 204,
+    input: z.strictObject({ workspaceId: id, name: z.string() }),
+    output: done,
+    decider: workspace,
+    streamId: ({ workspaceId }) => workspaceId,
+    command: (input, { tenantId }) => ({ type: 'ProvisionWorkspace', data: { ...input, tenantId } }),
+    answer: () => ({}),
+  }),
+  defineCommand({
+    name: 'RegisterUser',
+    summary: 'Makes a person a user of the tenant.',
+    access: 'internal',
+    method: 'POST',
+    status: 204,
+    input: z.strictObject({
+      userId: id,
+      email: z.string(),
+      name: z.string(),
+      role: z.enum(['owner', 'admin', 'manager', 'user', 'guest', 'analyst', 'auditor']),
+    }),
+    output: done,
+    decider: user,
+    streamId: ({ userId }) => userId,
+    command: (input, { tenantId }) => ({ type: 'RegisterUser', data: { ...input, tenantId } }),
+    answer: () => ({}),
+  }),
+];
