@@ -1,0 +1,130 @@
+import { DaybookError } from '@daybook/kernel/errors.ts';
+import type { Position } from '@daybook/kernel/event.ts';
+import type { AnyProjection } from '@daybook/kernel/projection.ts';
+import { translateDatabaseError, type Database } from '../database/database.ts';
+
+/** Anything that can run a statement: the pool, or a connection within a transaction. */
+export type Querier = Pick<Database['pool'], 'query'>;
+
+/** Who keeps checkpoints: a projection's version or a process. Also the name of its consumer group. */
+export type Consumer = Readonly<{ name: string; version: number; group: string }>;
+
+/**
+ * Each version of a projection is a consumer group of its own: while two versions run side by side, during a rolling
+ * restart, neither takes messages from the other.
+ */
+export function projectionConsumer({ name, version }: AnyProjection): Consumer {
+  return { name, version, group: `${name}.v${String(version)}` };
+}
+
+export function processConsumer(process: Readonly<{ name: string }>): Consumer {
+  return { name: `process ${process.name}`, version: 1, group: process.name };
+}
+
+/** How far a consumer is in one partition. */
+export type Checkpoint = Readonly<{
+  partition: number;
+  position: Position;
+  /** Commits so far. Whoever moves the checkpoint names the count it knows, and fails where it is another. */
+  moves: number;
+  /** Positions of tenants of which a message is parked, behind `position`. */
+  holds: ReadonlyMap<string, Position>;
+}>;
+
+type CheckpointRow = Readonly<{
+  partition: number;
+  position: Position;
+  moves: number;
+  holds: Record<string, Position> | null;
+}>;
+
+const selectCheckpoints = `
+  select c.partition, c.position, c.moves,
+    (select json_object_agg(h.tenant_id, h.position) from runtime.holds h
+     where h.consumer = c.consumer and h.version = c.version and h.partition = c.partition) as holds
+  from runtime.checkpoints c where c.consumer = $1 and c.version = $2`;
+
+/** Makes the checkpoint of each partition, at a position where none is. */
+export async function ensureCheckpoints(
+  querier: Querier,
+  { name, version }: Consumer,
+  partitions: number,
+  position: Position,
+): Promise<void> {
+  await querier.query(
+    `insert into runtime.checkpoints (consumer, version, partition, position)
+     select $1, $2, partition, $4 from generate_series(0, $3::integer - 1) partition
+     on conflict do nothing`,
+    [name, version, partitions, position],
+  );
+}
+
+/** Reads the checkpoint of one partition. @throws `unavailable`, also where there is none: nobody follows there yet */
+export async function readCheckpoint(
+  querier: Querier,
+  { name, version }: Consumer,
+  partition: number,
+): Promise<Checkpoint> {
+  const { rows } = await querier
+    .query<CheckpointRow>({
+      name: 'checkpoint of a partition',
+      text: `${selectCheckpoints} and c.partition = $3`,
+      values: [name, version, partition],
+    })
+    .catch((error: unknown) => {
+      throw translateDatabaseError(error);
+    });
+  const [row] = rows;
+  if (row !== undefined) return toCheckpoint(row);
+  throw new DaybookError('unavailable', 'The consumer has no checkpoint in this partition.', {
+    fields: { consumer: name, version, partition },
+  });
+}
+
+/** Reads all checkpoints of a consumer and keeps them locked to the end of the transaction. */
+export async function lockCheckpoints(
+  querier: Querier,
+  { name, version }: Consumer,
+): Promise<readonly Checkpoint[]> {
+  // The lock comes first and by itself: a statement that waits for it would show what stood before the wait.
+  await querier.query(
+    `select from runtime.checkpoints where consumer = $1 and version = $2 order by partition for update`,
+    [name, version],
+  );
+  const { rows } = await querier.query<CheckpointRow>(`${selectCheckpoints} order by c.partition`, [
+    name,
+    version,
+  ]);
+  return rows.map(toCheckpoint);
+}
+
+function toCheckpoint({ partition, position, moves, holds }: CheckpointRow): Checkpoint {
+  return { partition, position, moves, holds: new Map(Object.entries(holds ?? {})) };
+}
+
+/** Up to where a tenant's events are in. */
+export function appliedUpTo(checkpoint: Checkpoint, tenantId: string): Position {
+  return checkpoint.holds.get(tenantId) ?? checkpoint.position;
+}
+
+/** A change of holds that belongs to a batch: `null` lets go. */
+export type HoldChanges = ReadonlyMap<string, Readonly<{ position: Position; reason: string }> | null>;
+
+/** The checkpoint after events of a partition, given in order, were applied. */
+export function advanced(
+  checkpoint: Checkpoint,
+  applied: readonly Readonly<{ tenantId: string; position: Position }>[],
+): Readonly<{ position: Position; holds: HoldChanges }> {
+  let { position } = checkpoint;
+  const holds = new Map<string, Readonly<{ position: Position; reason: string }> | null>();
+  for (const event of applied) {
+    const held = checkpoint.holds.get(event.tenantId);
+    if (held !== undefined && event.position > held) {
+      // Beyond the partition's own checkpoint nothing of the tenant is left waiting.
+      const caughtUp = event.position > checkpoint.position;
+      holds.set(event.tenantId, caughtUp ? null : { position: event.position, reason: '' });
+    }
+    if (event.position > position) ({ position } = event);
+  }
+  return { position, holds };
+}

@@ -1,0 +1,82 @@
+import { DaybookError, isDaybookError } from '@daybook/kernel/errors.ts';
+import type { Position, RecordedEvent } from '@daybook/kernel/event.ts';
+import type { InMessage } from '@daybook/kernel/ports/topics.ts';
+import type { MessageCodec } from '../registry/codec.ts';
+import { appliedUpTo, type Checkpoint, type HoldChanges } from './checkpoints.ts';
+
+/** An event of a partition that is not in yet. `event` is absent where its type is of no interest. */
+export type Arrival = Readonly<{ tenantId: string; position: Position; event?: RecordedEvent }>;
+
+/** A message that can never be handled, and why. */
+export type Poison = Readonly<{ index: number; tenantId: string; reason: string }>;
+
+/** What is new in a batch: arrivals in order, up to the first message that cannot be read. */
+export type Inbox = Readonly<{ arrivals: readonly Arrival[]; poison?: Poison }>;
+
+/**
+ * Reads messages of the events topic. What is at or below the checkpoint is passed over unread, and so is the body of
+ * events whose type is not handled. Unreadable is what its schema says so of; that the registry is away is thrown.
+ * @throws `unavailable`
+ */
+export async function readInbox(
+  messages: readonly InMessage[],
+  checkpoint: Checkpoint,
+  handles: ReadonlySet<string>,
+  codec: Pick<MessageCodec, 'decode'>,
+): Promise<Inbox> {
+  const arrivals: Arrival[] = [];
+  for (const [index, message] of messages.entries()) {
+    const { ce_type: type, ce_position: position, ce_tenantid: tenantId = message.key } = message.headers;
+    try {
+      if (type === undefined || position === undefined) throw missingHeaders();
+      const place = { tenantId, position: position as Position };
+      if (place.position <= appliedUpTo(checkpoint, tenantId)) continue;
+      arrivals.push(handles.has(type) ? { ...place, event: await readEvent(codec, message) } : place);
+    } catch (error) {
+      if (!isDaybookError(error, 'schema-unknown') && !isDaybookError(error, 'schema-incompatible'))
+        throw error;
+      return { arrivals, poison: { index, tenantId, reason: `${error.code}: ${error.message}` } };
+    }
+  }
+  return { arrivals };
+}
+
+async function readEvent(codec: Pick<MessageCodec, 'decode'>, message: InMessage): Promise<RecordedEvent> {
+  const decoded = await codec.decode(message);
+  if ('position' in decoded) return decoded;
+  throw new DaybookError('schema-incompatible', 'The message is no event.', {
+    fields: { type: decoded.type },
+  });
+}
+
+function missingHeaders(): DaybookError {
+  return new DaybookError('schema-incompatible', 'The message does not say what it is or where it stands.');
+}
+
+/** The holds after a batch: those of `advanced`, and the poisoned tenant held at the last event of it that is in. */
+export function holdsWith(
+  holds: HoldChanges,
+  checkpoint: Checkpoint,
+  { arrivals, poison }: Inbox,
+): HoldChanges {
+  if (poison === undefined) return holds;
+  const { tenantId, reason } = poison;
+  const position =
+    arrivals.findLast((arrival) => arrival.tenantId === tenantId)?.position ??
+    appliedUpTo(checkpoint, tenantId);
+  return new Map([...holds, [tenantId, { position, reason }]]);
+}
+
+/** The checkpoint as it stands once a batch is written. */
+export function movedCheckpoint(
+  checkpoint: Checkpoint,
+  position: Position,
+  changes: HoldChanges,
+): Checkpoint {
+  const holds = new Map(checkpoint.holds);
+  for (const [tenantId, hold] of changes) {
+    if (hold === null) holds.delete(tenantId);
+    else holds.set(tenantId, hold.position);
+  }
+  return { ...checkpoint, position, moves: checkpoint.moves + 1, holds };
+}

@@ -1,0 +1,207 @@
+import { isDaybookError } from '@daybook/kernel/errors.ts';
+import type { Log } from '@daybook/kernel/ports/outside.ts';
+import { done, type Batch, type InMessage, type Verdict } from '@daybook/kernel/ports/topics.ts';
+import type { AnyProjection } from '@daybook/kernel/projection.ts';
+import { translateDatabaseError, type Database } from '../database/database.ts';
+import type { Wakeups } from '../database/wakeups.ts';
+import type { MessageCodec } from '../registry/codec.ts';
+import { countParked } from '../telemetry/metrics.ts';
+import { withSpan } from '../telemetry/tracing.ts';
+import { advanced, projectionConsumer, readCheckpoint, type Checkpoint } from './checkpoints.ts';
+import { foldBatch, touchesOf, type RowChanges } from './fold-batch.ts';
+import { holdsWith, movedCheckpoint, readInbox, type Arrival, type Inbox, type Poison } from './inbox.ts';
+import { backOffMs, reasonOf, type BackOff } from './loop.ts';
+import { readModelRows } from './read-model-rows.ts';
+
+/** Where a projector stands in a batch, for tests that let it die there. */
+export type ProjectorStep = 'read' | 'folded' | 'written' | 'notified';
+
+export type ProjectorOptions = Readonly<{
+  projection: AnyProjection;
+  codec: Pick<MessageCodec, 'decode'>;
+  database: Database;
+  wakeups: Pick<Wakeups, 'notify'>;
+  log: Log;
+  /** Called after each step; what it throws ends the batch there. */
+  reached?: (step: ProjectorStep) => void | Promise<void>;
+}>;
+
+/** Folds batches of the events topic into the read model. Batches of different partitions may come side by side. */
+export type Projector = Readonly<{ handle: (batch: Batch) => Promise<Verdict> }>;
+
+/** The channel that is signalled when a checkpoint of the projection moved. */
+export function checkpointChannel(projection: string): string {
+  return `checkpoint:${projection}`;
+}
+
+/** Pauses between deliveries of a batch that failed because an engine is away. */
+const engineAway: BackOff = { firstMs: 100, mostMs: 30_000 };
+
+/** Pause where repeating is of no use until somebody mends the installation, such as a missing table. */
+const brokenMs = 30_000;
+
+/** An event whose fold throws, or whose row PostgreSQL refuses. */
+class EventRefused extends Error {}
+
+/**
+ * Makes a projector. A batch goes:
+ * 1. read the partition's checkpoint (kept from the last batch), pass over what is at or below it, decode the rest,
+ * 2. load all rows that the batch touches, fold in memory,
+ * 3. write rows and checkpoint with one statement, which is one transaction,
+ * 4. signal those who wait for the position,
+ * 5. answer `done`, whereupon the topic moves the group on.
+ *
+ * A death in 1 or 2 leaves nothing behind, and the batch comes again. A death after 3 or 4 brings the batch again to the
+ * member that follows, which passes over all of it; the signal of 4 is only a hint. Two members that take themselves for
+ * the partition's owner meet in 3: the checkpoint's row takes one of them, the other finds another count of moves and
+ * begins anew with nothing written.
+ *
+ * What cannot be decoded, folded or stored is parked, and its tenant held at the event before; everything else goes on.
+ * Failures of engines are never parked.
+ */
+export function makeProjector(options: ProjectorOptions): Projector {
+  const { projection, database, log, reached } = options;
+  const consumer = projectionConsumer(projection);
+  const rows = readModelRows(projection, consumer);
+  const known = new Map<number, Checkpoint>();
+  const failures = new Map<number, number>();
+
+  async function handle({ topic, partition, messages }: Batch): Promise<Verdict> {
+    try {
+      const parent = messages[0]?.headers['traceparent'];
+      const verdict = await withSpan(`project ${projection.name}`, { kind: 'consumer', parent }, () =>
+        handleMessages(partition, messages),
+      );
+      failures.delete(partition);
+      if (verdict.do === 'park') {
+        countParked(topic, consumer.group);
+        log.error('A message is parked.', { projection: projection.name, reason: verdict.reason });
+      }
+      return verdict;
+    } catch (error) {
+      known.delete(partition);
+      return notNow(partition, error);
+    }
+  }
+
+  function notNow(partition: number, error: unknown): Verdict {
+    const times = (failures.get(partition) ?? 0) + 1;
+    failures.set(partition, times);
+    const reason = isDaybookError(error) ? error.code : 'failed';
+    log.warn('A batch cannot be projected yet.', {
+      projection: projection.name,
+      partition,
+      times,
+      ...reasonOf(error),
+    });
+    return isDaybookError(error) && error.retry === 'never'
+      ? { do: 'pause', forMs: brokenMs, reason }
+      : { do: 'retry', afterMs: backOffMs(engineAway, times), reason };
+  }
+
+  async function handleMessages(partition: number, messages: readonly InMessage[]): Promise<Verdict> {
+    try {
+      const inbox = await project(partition, messages);
+      return inbox.poison === undefined ? done : park(inbox.poison);
+    } catch (error) {
+      if (!(error instanceof EventRefused)) throw error;
+      return await oneByOne(partition, messages);
+    }
+  }
+
+  /** Finds the message that is refused; those before it are written. */
+  async function oneByOne(partition: number, messages: readonly InMessage[]): Promise<Verdict> {
+    for (const [index, message] of messages.entries()) {
+      try {
+        const { poison } = await project(partition, [message]);
+        if (poison !== undefined) return park({ index, reason: poison.reason });
+      } catch (error) {
+        if (!(error instanceof EventRefused)) throw error;
+        const poison = { index: 0, tenantId: message.key, reason: error.message };
+        await project(partition, [], poison);
+        return park({ ...poison, index });
+      }
+    }
+    return done;
+  }
+
+  /** Projects messages until the checkpoint it began with is still the one it moves. */
+  async function project(partition: number, messages: readonly InMessage[], poison?: Poison): Promise<Inbox> {
+    for (;;) {
+      const checkpoint = await checkpointOf(partition);
+      const inbox =
+        poison === undefined
+          ? await readInbox(messages, checkpoint, projection.handles, options.codec)
+          : { arrivals: [], poison };
+      await reached?.('read');
+      if (inbox.arrivals.length === 0 && inbox.poison === undefined) return inbox;
+      if (await settle(checkpoint, inbox)) return inbox;
+      log.info('Another member moved the checkpoint; the batch begins anew.', {
+        projection: projection.name,
+        partition,
+      });
+      known.delete(partition);
+    }
+  }
+
+  async function checkpointOf(partition: number): Promise<Checkpoint> {
+    const kept = known.get(partition);
+    if (kept !== undefined) return kept;
+    const checkpoint = await readCheckpoint(database.pool, consumer, partition);
+    known.set(partition, checkpoint);
+    return checkpoint;
+  }
+
+  async function settle(checkpoint: Checkpoint, inbox: Inbox): Promise<boolean> {
+    const { position, holds } = advanced(checkpoint, inbox.arrivals);
+    const allHolds = holdsWith(holds, checkpoint, inbox);
+    const changes = await changesOf(inbox.arrivals);
+    await reached?.('folded');
+    const { partition, moves } = checkpoint;
+    const written = await rows
+      .write(database.pool, changes, [{ partition, position, moves }], allHolds)
+      .catch((error: unknown) => {
+        throw refusal(error);
+      });
+    if (!written) return false;
+    known.set(partition, movedCheckpoint(checkpoint, position, allHolds));
+    await reached?.('written');
+    options.wakeups.notify(checkpointChannel(projection.name));
+    await reached?.('notified');
+    return true;
+  }
+
+  async function changesOf(arrivals: readonly Arrival[]): Promise<RowChanges> {
+    const events = arrivals.flatMap(({ event }) => (event === undefined ? [] : [event]));
+    const touches = folding(() => touchesOf(projection, events));
+    const stored = await rows
+      .load(database.pool, new Set(touches.map(({ row }) => row)))
+      .catch((error: unknown) => {
+        throw refusal(error);
+      });
+    return folding(() => foldBatch(projection, touches, stored));
+  }
+
+  return { handle };
+}
+
+function park({ index, reason }: Readonly<{ index: number; reason: string }>): Verdict {
+  return { do: 'park', index, reason };
+}
+
+function folding<T>(work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    throw new EventRefused('The projection throws.', { cause: error });
+  }
+}
+
+/** Classes 22 and 23: the data does not fit (https://www.postgresql.org/docs/current/errcodes-appendix.html). */
+function refusal(error: unknown): Error {
+  const translated = translateDatabaseError(error);
+  const { sqlState } = translated.fields;
+  return typeof sqlState === 'string' && /^2[23]/.test(sqlState)
+    ? new EventRefused(`PostgreSQL refuses the row (${sqlState}).`, { cause: error })
+    : translated;
+}

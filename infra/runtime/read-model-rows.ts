@@ -1,0 +1,142 @@
+import type { Position } from '@daybook/kernel/event.ts';
+import type { AnyProjection, Row } from '@daybook/kernel/projection.ts';
+import type { Consumer, HoldChanges, Querier } from './checkpoints.ts';
+import { rowId, type RowChanges, type TouchedRow } from './fold-batch.ts';
+import { quoted, sqlColumns, tableName, tenantColumn, type SqlColumn } from './sql-names.ts';
+
+/** A checkpoint on its way: from the count of moves that the writer knows. */
+export type CheckpointMove = Readonly<{ partition: number; position: Position; moves: number }>;
+
+/** Rows of one projection's table, read and written many at a time. */
+export type ReadModelRows = Readonly<{
+  /** The touched rows that exist, by their id, with one statement. */
+  load(querier: Querier, touched: Iterable<TouchedRow>): Promise<ReadonlyMap<string, Row>>;
+  /**
+   * Writes changed rows, moved checkpoints and holds with one statement, which is a transaction by itself. False, and
+   * nothing written, where the one checkpoint given was moved by somebody else; several may be given only under
+   * `lockCheckpoints`.
+   */
+  write(
+    querier: Querier,
+    changes: RowChanges,
+    moves: readonly CheckpointMove[],
+    holds: HoldChanges,
+  ): Promise<boolean>;
+}>;
+
+/** Prepares the statements of a projection. Rows travel as one JSON parameter, typed by the declared columns. */
+export function readModelRows(projection: AnyProjection, consumer: Consumer): ReadModelRows {
+  const columns = sqlColumns(projection);
+  const statements = { load: loadStatement(projection, columns), write: writeStatement(projection, columns) };
+  const label = `${projection.name} ${String(projection.version)}`;
+  return {
+    load: async (querier, touched) => {
+      const keys = [...touched].map(({ tenantId, key }) => ({ tenantId, ...key }));
+      if (keys.length === 0) return new Map();
+      const { rows } = await querier.query<unknown[]>({
+        name: `load ${label}`,
+        text: statements.load,
+        values: [JSON.stringify(keys)],
+        rowMode: 'array',
+      });
+      return new Map(rows.map((values) => storedRow(projection, columns, values)));
+    },
+    write: async (querier, changes, moves, holds) => {
+      const { rows } = await querier.query<{ moved: number }>({
+        name: `write ${label}`,
+        text: statements.write,
+        values: [
+          consumer.name,
+          consumer.version,
+          JSON.stringify(moves),
+          JSON.stringify(changes.upserts.map(({ tenantId, row }) => ({ ...row, tenantId }))),
+          JSON.stringify(changes.deletes.map(({ tenantId, row }) => ({ ...row, tenantId }))),
+          JSON.stringify(holdRows(holds, moves)),
+        ],
+      });
+      return rows[0]?.moved === moves.length;
+    },
+  };
+}
+
+function holdRows(holds: HoldChanges, [move]: readonly CheckpointMove[]): readonly object[] {
+  return [...holds].map(([tenantId, hold]) => ({ tenantId, partition: move?.partition, ...hold }));
+}
+
+function storedRow(
+  projection: AnyProjection,
+  columns: readonly SqlColumn[],
+  [tenantId, ...values]: readonly unknown[],
+): [string, Row] {
+  const row: Record<string, unknown> = {};
+  for (const [index, { property }] of columns.entries()) row[property] = values[index];
+  return [rowId(projection, String(tenantId), row), row];
+}
+
+/** `r(tenant, …)`: the alias that types a JSON parameter by columns named as in rows. */
+function typed(alias: string, columns: readonly SqlColumn[]): string {
+  const fields = columns.map(({ property, sqlType }) => `${quoted(property)} ${sqlType}`);
+  return `${alias}("tenantId" text, ${fields.join(', ')})`;
+}
+
+/** `t.product_id = k."productId" and …`, the tenant first. */
+function sameKey(columns: readonly SqlColumn[]): string {
+  return [
+    `t.${tenantColumn} = k."tenantId"`,
+    ...columns.filter(({ isKey }) => isKey).map(({ name, property }) => `t.${name} = k.${quoted(property)}`),
+  ].join(' and ');
+}
+
+function loadStatement(projection: AnyProjection, columns: readonly SqlColumn[]): string {
+  const keys = columns.filter(({ isKey }) => isKey);
+  return `
+    select t.${tenantColumn}, ${columns.map(({ name }) => `t.${name}`).join(', ')}
+    from json_to_recordset($1::json) as ${typed('k', keys)}
+    join ${tableName(projection)} t on ${sameKey(columns)}`;
+}
+
+/**
+ * The gate moves the checkpoints whose count of moves is the expected one; without a match nothing else is written. A
+ * concurrent writer waits at the checkpoint's row and then finds another count.
+ */
+function writeStatement(projection: AnyProjection, columns: readonly SqlColumn[]): string {
+  const table = tableName(projection);
+  const keys = columns.filter(({ isKey }) => isKey);
+  const values = columns.filter(({ isKey }) => !isKey);
+  const onConflict =
+    values.length === 0
+      ? 'do nothing'
+      : `do update set ${values.map(({ name }) => `${name} = excluded.${name}`).join(', ')}`;
+  return `
+    with gate as (
+      update runtime.checkpoints c set position = m.position, moves = c.moves + 1, moved_at = now()
+      from json_to_recordset($3::json) as m(partition integer, position text, moves bigint)
+      where c.consumer = $1 and c.version = $2 and c.partition = m.partition and c.moves = m.moves
+      returning c.partition
+    ), moved as (select count(*)::integer as moved from gate),
+    upserted as (
+      insert into ${table} (${[tenantColumn, ...columns.map(({ name }) => name)].join(', ')})
+      select r."tenantId", ${columns.map(({ property }) => `r.${quoted(property)}`).join(', ')}
+      from moved, json_to_recordset($4::json) as ${typed('r', columns)}
+      where moved.moved > 0
+      on conflict (${[tenantColumn, ...keys.map(({ name }) => name)].join(', ')}) ${onConflict}
+    ), deleted as (
+      delete from ${table} t
+      using moved, json_to_recordset($5::json) as ${typed('k', keys)}
+      where moved.moved > 0 and ${sameKey(columns)}
+    ), held as (
+      insert into runtime.holds as h (consumer, version, tenant_id, partition, position, reason)
+      select $1, $2, r."tenantId", r.partition, r.position, r.reason
+      from moved, json_to_recordset($6::json)
+        as r("tenantId" text, partition integer, position text, reason text)
+      where moved.moved > 0 and r.position is not null
+      on conflict (consumer, version, tenant_id) do update
+        set position = excluded.position, reason = coalesce(nullif(excluded.reason, ''), h.reason)
+    ), released as (
+      delete from runtime.holds h
+      using moved, json_to_recordset($6::json) as r("tenantId" text, position text)
+      where moved.moved > 0 and r.position is null
+        and h.consumer = $1 and h.version = $2 and h.tenant_id = r."tenantId"
+    )
+    select moved from moved`;
+}
