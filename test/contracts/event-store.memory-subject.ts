@@ -1,0 +1,23 @@
+import { memoryEventStore, memoryLog } from '@daybook/infra/event-store/memory.ts';
+import type { EventStore } from '@daybook/kernel/ports/event-store.ts';
+import type { MakeSubject } from './contract.ts';
+import type { EventStoreSubject } from './event-store.subject.ts';
+
+/** Memory stores on one log, each through `wrap`: as it is, or broken in one way. */
+export function memorySubject(wrap: (store: EventStore) => EventStore): MakeSubject<EventStoreSubject> {
+  return () => {
+    const log = memoryLog();
+    const stores: EventStore[] = [];
+    const another = (): EventStore => {
+      const store = wrap(memoryEventStore({ log }));
+      stores.push(store);
+      return store;
+    };
+    return Promise.resolve({
+      port: { store: another(), another, holdTransaction: () => Promise.resolve(() => Promise.resolve()) },
+      close: async () => {
+        await Promise.all(stores.map((store) => store.close()));
+      },
+    });
+  };
+}
