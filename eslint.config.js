@@ -36,6 +36,7 @@ export default defineConfig(
       '@typescript-eslint/consistent-type-definitions': 'off',
       'max-lines': ['error', 400],
       complexity: ['error', 12],
+      '@typescript-eslint/no-unused-vars': ['error', { argsIgnorePattern: '^_', varsIgnorePattern: '^_' }],
       'no-console': 'error',
       'no-restricted-exports': ['error', { restrictDefaultExports: { direct: true } }],
       'no-restricted-syntax': [
