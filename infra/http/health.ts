@@ -1,0 +1,56 @@
+import { Router } from 'express';
+import type { Readiness } from '../platform.ts';
+import { metricsRegistry } from '../telemetry/metrics.ts';
+import { edgeOf } from './edge.ts';
+
+export type HealthOptions = Readonly<{
+  /** Asks every service; includes how far projectors are behind. */
+  ready: () => Promise<Readiness>;
+  /** True once the process is stopping: it is alive and no longer ready. */
+  stopping: AbortSignal;
+  version: string;
+}>;
+
+/**
+ * `/livez`: the process runs · `/readyz`: it can do its work, part by part, else 503 · `/health` and `/api/health`: both
+ * in one short answer that is always given by a process that lives · `/metrics`: for Prometheus.
+ */
+export function healthRoutes({ ready, stopping, version }: HealthOptions): Router {
+  const router = Router();
+  const ask = async (): Promise<Readiness> => {
+    if (stopping.aborted)
+      return { ready: false, parts: { process: { ready: false, detail: 'is stopping' } } };
+    return ready().catch(() => ({
+      ready: false,
+      parts: { process: { ready: false, detail: 'cannot tell' } },
+    }));
+  };
+  router.use((request, _, next) => {
+    if (paths.has(request.path)) edgeOf(request).route = request.path;
+    next();
+  });
+  router.get('/livez', (_, response) => {
+    response.set('cache-control', 'no-store').json({ status: 'alive' });
+  });
+  router.get('/readyz', async (_, response) => {
+    const readiness = await ask();
+    response
+      .status(readiness.ready ? 200 : 503)
+      .set('cache-control', 'no-store')
+      .json(readiness);
+  });
+  router.get(['/health', '/api/health'], async (_, response) => {
+    const readiness = await ask();
+    response
+      .status(readiness.ready ? 200 : 503)
+      .set('cache-control', 'no-store')
+      .json({ status: readiness.ready ? 'ok' : 'unavailable', version });
+  });
+  router.get('/metrics', async (_, response) => {
+    const text = await metricsRegistry.metrics();
+    response.set('cache-control', 'no-store').type(metricsRegistry.contentType).send(text);
+  });
+  return router;
+}
+
+const paths = new Set(['/livez', '/readyz', '/health', '/api/health', '/metrics']);
