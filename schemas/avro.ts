@@ -2,6 +2,7 @@
 import avsc, { type Type } from 'avsc';
 import { DaybookError } from '@daybook/kernel/errors.ts';
 import { mapSchema, type AvroSchema, type RecordSchema } from './avro-schema.ts';
+import { ExactLong } from './exact-long.ts';
 
 /** A compiled schema. Its errors name the path of the field that does not fit, never a value. */
 export type AvroType = Readonly<{
@@ -56,7 +57,7 @@ export function unreadable(writer: AvroSchema, reader: AvroSchema): string | nul
 }
 
 function parse(schema: AvroSchema): Type {
-  const registry: Record<string, Type> = {};
+  const registry: Record<string, Type> = { long: new ExactLong() };
   const type = avsc.Type.forSchema(schema as avsc.Schema, {
     registry,
     wrapUnions: 'never',
