@@ -29,5 +29,9 @@ const encoder = new TextEncoder();
 
 /** 0 … `partitions` - 1; the key counts as UTF-8. */
 export function partitionOf(key: string, partitions: number): number {
-  return (murmur2(encoder.encode(key)) & 0x7fffffff) % partitions;
+  return partitionOfBytes(encoder.encode(key), partitions);
+}
+
+export function partitionOfBytes(key: Uint8Array, partitions: number): number {
+  return (murmur2(key) & 0x7fffffff) % partitions;
 }

@@ -87,12 +87,13 @@ export function promised<T = void>(): { promise: Promise<T>; resolve: (value: T)
 
 /** `count` keys, of which the n-th stands in partition n of that many. */
 export async function keysByPartition(topics: Topics, count: number): Promise<string[]> {
-  const keys: string[] = [];
-  for (let candidate = 0; keys.filter((key) => key !== undefined).length < count; candidate += 1) {
+  const keys = new Map<number, string>();
+  for (let candidate = 0; keys.size < count; candidate += 1) {
     const key = `key-${String(candidate)}`;
-    keys[await topics.partitionFor(topic, key)] ??= key;
+    const partition = await topics.partitionFor(topic, key);
+    if (!keys.has(partition)) keys.set(partition, key);
   }
-  return keys;
+  return Array.from({ length: count }, (_, partition) => keys.get(partition) ?? '');
 }
 
 /** Sum over partitions of what a group has not handled. */

@@ -1,0 +1,177 @@
+import type { Log } from '@daybook/kernel/ports/outside.ts';
+import type { DeadLetter, OutMessage, Topics } from '@daybook/kernel/ports/topics.ts';
+import type { Database } from '../database/database.ts';
+import type { Wakeups } from '../database/wakeups.ts';
+import { makeTopics, type TopicsOptions } from './make-topics.ts';
+import { postgresLedger } from './postgres-group.ts';
+import { ask } from './postgres-statement.ts';
+import { publishParameters, publishPlaceholders } from './publish-batch.ts';
+import { makePublisher } from './publisher.ts';
+import { defaultRetention, startRetention, type RetentionPolicy } from './retention.ts';
+import { partitionMismatch, topicUnknown, type TopicEngine } from './topic-engine.ts';
+
+type Engine = Readonly<{
+  database: Database;
+  log: Log;
+  /** Default: every minute; a group without members holds messages back for 30 days. */
+  retention?: Partial<RetentionPolicy>;
+}>;
+
+/**
+ * Topics on PostgreSQL, the embedded default. Exactly what the port promises, with leases by the database's clock:
+ * processes may be many, their clocks wrong.
+ */
+export function postgresTopics(options: Engine & TopicsOptions & { wakeups: Wakeups }): Topics {
+  return makeTopics(postgresTopicEngine(options), options);
+}
+
+/** What a process knows of a topic; neither ever changes. */
+export type TopicPlace = Readonly<{ id: number; name: string; partitions: number }>;
+
+/** Group commit: measured best between 250 and 1,000 messages (test/load/p14.ts). */
+const publishLimits = { maxMessages: 1_000, maxBytes: 8 * 1024 * 1024 };
+
+export function postgresTopicEngine({ database, log, retention }: Engine): TopicEngine {
+  const find = topicFinder(database);
+  const publishers = new Map<string, ReturnType<typeof makePublisher>>();
+  const upkeep = startRetention(database, { ...defaultRetention, ...retention }, log);
+
+  const publisherOf = (name: string): ReturnType<typeof makePublisher> => {
+    const known = publishers.get(name);
+    if (known !== undefined) return known;
+    const publisher = makePublisher(
+      async (messages) => publish(database, await find(name), messages),
+      publishLimits,
+    );
+    publishers.set(name, publisher);
+    return publisher;
+  };
+
+  return {
+    ensure: async (name, { partitions, retentionMs }) => {
+      const rows = await ask<readonly [number]>(database, {
+        name: 'topics.ensure',
+        text: `with made as (
+                 insert into topics.topics as t (name, partitions, retention_ms) values ($1, $2, $3)
+                 on conflict (name) do update set retention_ms = excluded.retention_ms
+                 returning t.topic_id, t.partitions
+               ), laid as (
+                 insert into topics.partitions (topic_id, partition)
+                 select made.topic_id, n from made, generate_series(0, made.partitions - 1) n
+                  where made.partitions = $2
+                 on conflict do nothing
+               )
+               select partitions from made`,
+        values: [name, partitions, retentionMs ?? null],
+      });
+      const actual = rows[0]?.[0] ?? partitions;
+      if (actual !== partitions) throw partitionMismatch(name, partitions, actual);
+    },
+    partitions: async (name) => (await find(name)).partitions,
+    publish: (name, messages) => publisherOf(name).publish(messages),
+    ledger: async (name, group, member) => postgresLedger(database, await find(name), group, member),
+    deadLetters: (name, group) => deadLetters(database, name, group),
+    release: async (id) => {
+      const rows = await ask<readonly [string | null]>(database, {
+        name: 'topics.release',
+        text: 'select topics.release($1)',
+        values: [id],
+      });
+      return rows[0]?.[0] ?? null;
+    },
+    lag: async (name, group) => {
+      const { id } = await find(name);
+      const rows = await ask<readonly [number, number, number]>(database, {
+        name: 'topics.lag',
+        text: `select p.partition,
+                      greatest(coalesce(c.next_offset, 0), coalesce(
+                        (select m."offset" from topics.messages m
+                          where m.topic_id = p.topic_id and m.partition = p.partition
+                          order by m."offset" limit 1), p.end_offset)),
+                      p.end_offset
+                 from topics.partitions p
+                 left join topics.cursors c
+                   on c.topic_id = p.topic_id and c.partition = p.partition and c.group_name = $2
+                where p.topic_id = $1 order by p.partition`,
+        values: [id, group],
+      });
+      return rows.map(([partition, next, end]) => ({ partition, next, end }));
+    },
+    close: async () => {
+      await Promise.all([...publishers.values()].map((publisher) => publisher.settled()));
+      await upkeep.stop();
+    },
+  };
+}
+
+/** Looks a topic up once. @throws `unavailable` where it does not exist */
+export function topicFinder(database: Database): (name: string) => Promise<TopicPlace> {
+  const known = new Map<string, TopicPlace>();
+  return async (name) => {
+    const found = known.get(name);
+    if (found !== undefined) return found;
+    const rows = await ask<readonly [number, number]>(database, {
+      name: 'topics.find',
+      text: 'select topic_id, partitions from topics.topics where name = $1',
+      values: [name],
+    });
+    const [row] = rows;
+    if (row === undefined) throw topicUnknown(name);
+    const place = { id: row[0], name, partitions: row[1] };
+    known.set(name, place);
+    return place;
+  };
+}
+
+async function publish(
+  database: Database,
+  topic: TopicPlace,
+  messages: readonly OutMessage[],
+): Promise<void> {
+  const statement = {
+    name: 'topics.publish',
+    text: `select topics.publish($1, ${publishPlaceholders(2)})`,
+    values: [topic.id, ...publishParameters(messages, topic.partitions)],
+  };
+  await ask(database, statement, 'commit');
+}
+
+type LetterRow = readonly [
+  id: number,
+  group: string,
+  partition: number,
+  offset: number,
+  publishedAt: string,
+  key: string,
+  headers: Record<string, string>,
+  value: Buffer,
+  attempt: number,
+  reason: string,
+  parkedAt: string,
+];
+
+async function deadLetters(
+  database: Database,
+  topic: string,
+  group: string | undefined,
+): Promise<readonly DeadLetter[]> {
+  const rows = await ask<LetterRow>(database, {
+    name: 'topics.dead_letters',
+    text: `select d.letter_id, d.group_name, d.partition, d."offset", d.published_at, d.key, d.headers, d.value,
+                  greatest(1, d.attempt), d.reason, d.parked_at
+             from topics.dead_letters d join topics.topics t using (topic_id)
+            where t.name = $1 and ($2::text is null or d.group_name = $2) and not d.released
+            order by d.letter_id`,
+    values: [topic, group ?? null],
+  });
+  return rows.map(
+    ([id, own, partition, offset, publishedAt, key, headers, value, attempt, reason, parkedAt]) => ({
+      id,
+      topic,
+      group: own,
+      message: { key, value, headers, partition, offset, publishedAt, attempt },
+      reason,
+      parkedAt,
+    }),
+  );
+}

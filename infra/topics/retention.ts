@@ -1,0 +1,80 @@
+import type { Log } from '@daybook/kernel/ports/outside.ts';
+import type { Database } from '../database/database.ts';
+import { ask } from './postgres-statement.ts';
+
+/**
+ * When messages are removed. A message goes once it is older than its topic's retention AND every group has handled it
+ * or set it aside as a dead letter, which is a copy. A group holds messages back for as long as it has members, and
+ * `forgottenAfterMs` beyond; a topic without groups goes by age alone.
+ */
+export type RetentionPolicy = Readonly<{
+  /** How often to look. 0: never. Default one minute. */
+  everyMs: number;
+  /** A group that had no member for this long holds nothing back; it goes on with what is left. Default 30 days. */
+  forgottenAfterMs: number;
+}>;
+
+export const defaultRetention: RetentionPolicy = {
+  everyMs: 60_000,
+  forgottenAfterMs: 30 * 24 * 60 * 60 * 1000,
+};
+
+/** Most messages of one partition that one statement removes: keeps its transaction short. */
+const removeAtOnce = 5_000;
+
+/** Removes what the policy lets go, of every topic. Answers with how many messages that were. */
+export async function removeExpired(database: Database, policy: RetentionPolicy): Promise<number> {
+  const topics = await ask<readonly [number]>(database, {
+    name: 'topics.retained',
+    text: 'select topic_id from topics.topics where retention_ms is not null order by topic_id',
+    values: [],
+  });
+  let removed = 0;
+  for (const [id] of topics) {
+    for (;;) {
+      const rows = await ask<readonly [number]>(database, {
+        name: 'topics.remove_expired',
+        text: 'select topics.remove_expired($1, $2, $3)',
+        values: [id, removeAtOnce, policy.forgottenAfterMs],
+      });
+      const count = rows[0]?.[0] ?? 0;
+      removed += count;
+      if (count < removeAtOnce) break;
+    }
+  }
+  return removed;
+}
+
+/** Applies the policy again and again until `stop`, which waits for a removal under way. */
+export function startRetention(
+  database: Database,
+  policy: RetentionPolicy,
+  log: Log,
+): Readonly<{ stop(): Promise<void> }> {
+  let working: Promise<void> = Promise.resolve();
+  let busy = false;
+  const work = async (): Promise<void> => {
+    try {
+      const removed = await removeExpired(database, policy);
+      if (removed > 0) log.info('Messages beyond their retention were removed.', { removed });
+    } catch (error) {
+      log.warn('Retention could not be applied.', { error });
+    }
+    busy = false;
+  };
+  const timer =
+    policy.everyMs > 0
+      ? setInterval(() => {
+          if (busy) return;
+          busy = true;
+          working = work();
+        }, policy.everyMs)
+      : undefined;
+  timer?.unref();
+  return {
+    stop: async () => {
+      clearInterval(timer);
+      await working;
+    },
+  };
+}
