@@ -42,7 +42,12 @@ export function tell(error: unknown): Told {
 }
 
 function tellPlatform(error: DaybookError): Told {
-  const { code, message } = error;
+  const { code, message, fields } = error;
+  if (fields['reason'] === 'EADDRINUSE' || fields['reason'] === 'EACCES') {
+    if (fields['port'] !== undefined) {
+      return tell(Object.assign(new Error(message), { code: fields['reason'], port: fields['port'] }));
+    }
+  }
   if (code === 'configuration-invalid') {
     return {
       sentence: `${message}\nSee docs/reference/configuration.md for every variable; "daybook doctor" checks them.`,

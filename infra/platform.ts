@@ -15,7 +15,9 @@ import type { Topics } from '@daybook/kernel/ports/topics.ts';
 import type { ConfigOf, SettingsSchema } from './config/settings.ts';
 import type { Database } from './database/database.ts';
 import type { Wakeups } from './database/wakeups.ts';
+import type { OpenApiFragment } from './http/openapi.ts';
 import type { MessageCodec } from './registry/codec.ts';
+import type { AccessTokens } from './tokens/access-tokens.ts';
 
 /** What holds the services up: every port, opened from configuration. Services take what they need of it. */
 export type Platform = Readonly<{
@@ -33,6 +35,7 @@ export type Platform = Readonly<{
   mail: Mail;
   objects: ObjectStore;
   outbound: OutboundHttp;
+  tokens: AccessTokens;
   /** Idempotent; in reverse order of opening. */
   close(): Promise<void>;
 }>;
@@ -48,8 +51,8 @@ export type Readiness = Readonly<{
 export type RunningService = Readonly<{
   /** Its share of the HTTP interface; only command-service and query-service have one. */
   router?: Router;
-  /** The share's OpenAPI 3.1 paths and components. */
-  openapi?: Readonly<Record<string, unknown>>;
+  /** The share's part of the OpenAPI document. */
+  openapi?: OpenApiFragment;
   /** How other services of the same process send commands. */
   commandSender?: CommandSender;
   ready(): Promise<Readiness>;
@@ -61,6 +64,8 @@ export type RunningService = Readonly<{
 export type ServiceLinks = Readonly<{
   /** In one process the command bus itself, else its HTTP client. */
   commandSender: CommandSender;
+  /** Aborts when the process begins to stop: answers without an end, such as streams of events, end then. */
+  stopping: AbortSignal;
 }>;
 
 /** A service with its own part of the configuration. */

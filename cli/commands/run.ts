@@ -1,0 +1,53 @@
+import { join } from 'node:path';
+import { daybookSettings } from '@daybook/infra/config/settings.ts';
+import { keepEmbeddedPostgres } from '@daybook/infra/database/kept-postgres.ts';
+import { startAlone } from '../composition.ts';
+import { lockDataFolder } from '../data-folder.ts';
+import { expectDatabase, invocation, openLog, type CommonOptions } from '../invocation.ts';
+import type { Runnable } from '../program.ts';
+import { exitCodes, type ExitCode } from '../sentences.ts';
+import { services } from '../services.ts';
+import { stopSignals } from '../signals.ts';
+
+/** Runs one service, or the embedded database, until a signal. */
+export async function run(name: Runnable, options: CommonOptions): Promise<ExitCode> {
+  return name === 'database' ? runDatabase(options) : runService(name, options);
+}
+
+async function runDatabase(options: CommonOptions): Promise<ExitCode> {
+  const schema = daybookSettings.pick({ installation: true, telemetry: true });
+  const { folder, config } = await invocation(schema, options);
+  const log = openLog(config, { service: 'database' });
+  const lock = await lockDataFolder(folder);
+  const signals = stopSignals();
+  try {
+    const server = await keepEmbeddedPostgres({ folder: join(folder.path, 'postgres'), log });
+    log.info('The embedded PostgreSQL is ready.', { port: Number(new URL(server.url).port) });
+    await signals.stopped;
+    await server.stop();
+    return exitCodes.ok;
+  } finally {
+    await lock.release();
+    signals.release();
+  }
+}
+
+async function runService(name: Exclude<Runnable, 'database'>, options: CommonOptions): Promise<ExitCode> {
+  const service = services[name];
+  const { folder, config } = await invocation(daybookSettings, options);
+  const log = openLog(config, { service: name });
+  const database = await expectDatabase(config, folder);
+  const signals = stopSignals((signal) => {
+    log.info('Stopping.', { signal });
+  });
+  try {
+    const running = await startAlone(service, { config, databaseUrl: database.url, log });
+    log.info('The service is ready.', running.url === undefined ? {} : { url: running.url });
+    await signals.stopped;
+    await running.stop();
+    log.info('The service has stopped.');
+    return exitCodes.ok;
+  } finally {
+    signals.release();
+  }
+}

@@ -1,0 +1,193 @@
+/** Services put together: all in this process on one origin, or one alone. Both ways run the same code. */
+import { hostname } from 'node:os';
+import { openDatabase } from '@daybook/infra/database/database.ts';
+import { migrate } from '@daybook/infra/database/migrate.ts';
+import type { DaybookConfig } from '@daybook/infra/config/settings.ts';
+import { makeApp } from '@daybook/infra/http/app.ts';
+import { httpCommandSender } from '@daybook/infra/http/http-command-sender.ts';
+import { startServer, type RunningServer } from '@daybook/infra/http/server.ts';
+import { openPlatform } from '@daybook/infra/open-platform.ts';
+import type { Platform, Readiness, RunningService, Service } from '@daybook/infra/platform.ts';
+import { startProcessMetrics } from '@daybook/infra/telemetry/metrics.ts';
+import { startTracing, type Tracing } from '@daybook/infra/telemetry/tracing.ts';
+import type { CommandSender, Log } from '@daybook/kernel/ports/outside.ts';
+import { services } from './services.ts';
+
+export type CompositionOptions = Readonly<{ config: DaybookConfig; databaseUrl: string; log: Log }>;
+
+/** Services that run, with what holds them up. */
+export type RunningDaybook = Readonly<{
+  platform: Platform;
+  /** Where they answer. */
+  url: string;
+  ready: () => Promise<Readiness>;
+  /** Lets requests and batches under way end, then closes everything. Idempotent. */
+  stop: () => Promise<void>;
+}>;
+
+/**
+ * All services in this process, which holds the data folder. The command service comes first, since the others send it commands.
+ * @throws `configuration-invalid` · `unavailable` · `partition-mismatch`
+ */
+export async function startTogether(options: CompositionOptions): Promise<RunningDaybook> {
+  const instance = `${hostname()} ${options.config.installation.dataFolder}`;
+  return start(options, { name: 'daybook', instance }, async (platform, stopping, started) => {
+    const { 'command-service': first, ...others } = services;
+    const commandService = await startOne(first, platform, options, { commandSender: nobody, stopping });
+    started.push(commandService);
+    const commandSender = commandService.commandSender ?? nobody;
+    for (const service of Object.values(others)) {
+      started.push(await startOne(service, platform, options, { commandSender, stopping }));
+    }
+  });
+}
+
+/**
+ * One service in this process. Commands go to `COMMAND_SERVICE_URL`. A service without an interface of its own still
+ * answers on its port for health and metrics.
+ */
+export async function startAlone(service: Service, options: CompositionOptions): Promise<RunningDaybook> {
+  const { services: links } = options.config;
+  return start(options, { name: service.name }, async (platform, stopping, started) => {
+    const commandSender = httpCommandSender({ baseUrl: links.commandServiceUrl, secret: links.secret });
+    const running = await startOne(service, platform, options, { commandSender, stopping });
+    started.push({
+      ...running,
+      stop: async () => {
+        await running.stop();
+        await commandSender.close();
+      },
+    });
+  });
+}
+
+/** Sender of a process in which nothing sends. */
+const nobody: CommandSender = {
+  send: ({ command }) => Promise.reject(new TypeError(`There is no command service to send ${command} to.`)),
+};
+
+type Links = Parameters<Service['start']>[1];
+
+async function startOne(
+  service: Service,
+  platform: Platform,
+  { config, log }: CompositionOptions,
+  links: Links,
+): Promise<RunningService> {
+  const running = await service.start(
+    { ...platform, log: log.with({ service: service.name }) },
+    links,
+    config,
+  );
+  log.debug('A service has started.', { service: service.name });
+  return running;
+}
+
+type StartServices = (platform: Platform, stopping: AbortSignal, started: RunningService[]) => Promise<void>;
+
+/**
+ * The order of starting: migrations, ports, services, the HTTP interface last. Stopping goes the other way: streams
+ * end, the interface drains, services finish what is in hand in reverse order, ports close.
+ */
+async function start(
+  options: CompositionOptions,
+  process: Readonly<{ name: string; instance?: string }>,
+  startServices: StartServices,
+): Promise<RunningDaybook> {
+  const { config, databaseUrl, log } = options;
+  await migrateFirst(databaseUrl, log);
+  startProcessMetrics();
+  const { otlpEndpoint } = config.telemetry;
+  const tracing = await startTracing({
+    serviceName: process.name,
+    ...(otlpEndpoint === undefined ? {} : { endpoint: otlpEndpoint }),
+  });
+  const stopping = new AbortController();
+  const started: RunningService[] = [];
+  const platform = await openPlatform({ config, databaseUrl, log, ...process });
+  const ready = (): Promise<Readiness> => readinessOf(started);
+  const stop = once(() =>
+    stopAll({ stopping, server, started, platform, tracing }, config.http.shutdownGraceMs),
+  );
+  let server: RunningServer | undefined;
+  try {
+    await startServices(platform, stopping.signal, started);
+    server = await serve(options, platform, started, ready, stopping.signal);
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+  return { platform, url: server.url, ready, stop };
+}
+
+async function migrateFirst(url: string, log: Log): Promise<void> {
+  const database = openDatabase({ url, poolSize: 2, applicationName: 'daybook migrate', log });
+  try {
+    const applied = await migrate(database);
+    if (applied.length > 0) log.info('The database was migrated.', { migrations: applied.length });
+  } finally {
+    await database.close();
+  }
+}
+
+function serve(
+  { config, log }: CompositionOptions,
+  platform: Platform,
+  started: readonly RunningService[],
+  ready: () => Promise<Readiness>,
+  stopping: AbortSignal,
+): Promise<RunningServer> {
+  const { http, installation } = config;
+  const production = installation.environment === 'production';
+  const app = makeApp({
+    log,
+    routers: started.flatMap(({ router }) => (router === undefined ? [] : [router])),
+    fragments: started.flatMap(({ openapi }) => (openapi === undefined ? [] : [openapi])),
+    ready,
+    stopping,
+    tokens: platform.tokens,
+    info: { title: 'Daybook', version: '0.1.0' },
+    publicUrl: http.publicUrl,
+    corsOrigins: [
+      ...http.corsOrigins,
+      ...(http.frontendUrl === undefined ? [] : [new URL(http.frontendUrl).origin]),
+    ],
+    trustProxy: http.trustProxy,
+    requireHttps: http.requireHttps ?? (production && http.trustProxy.length > 0),
+  });
+  return startServer({ listener: app, host: http.host, port: http.port });
+}
+
+type Running = Readonly<{
+  stopping: AbortController;
+  server: RunningServer | undefined;
+  started: readonly RunningService[];
+  platform: Platform;
+  tracing: Tracing;
+}>;
+
+async function stopAll(running: Running, graceMs: number): Promise<void> {
+  running.stopping.abort();
+  await running.server?.stop(graceMs);
+  const failures: unknown[] = [];
+  for (const service of running.started.toReversed()) {
+    await service.stop().catch((error: unknown) => failures.push(error));
+  }
+  await running.platform.close().catch((error: unknown) => failures.push(error));
+  await running.tracing.stop().catch((error: unknown) => failures.push(error));
+  if (failures.length > 0) throw failures[0];
+}
+
+/** Ready when every service is; parts keep their names. */
+async function readinessOf(started: readonly RunningService[]): Promise<Readiness> {
+  const all = await Promise.all(started.map((service) => service.ready()));
+  return {
+    ready: all.every(({ ready }) => ready),
+    parts: Object.assign({}, ...all.map(({ parts }) => parts)) as Readiness['parts'],
+  };
+}
+
+function once(work: () => Promise<void>): () => Promise<void> {
+  let done: Promise<void> | undefined;
+  return () => (done ??= work());
+}

@@ -1,0 +1,138 @@
+/** The words of the command line. What each does stands in `commands/`, loaded when it is asked for. */
+import { Argument, Command, CommanderError, InvalidArgumentError } from 'commander';
+import { exitCodes, tell } from './sentences.ts';
+
+/** What can run alone; `database` is the embedded PostgreSQL of the data folder. */
+export const runnable = [
+  'command-service',
+  'query-service',
+  'projectors',
+  'sagas',
+  'scrapers',
+  'database',
+] as const;
+
+export type Runnable = (typeof runnable)[number];
+
+type Output = Readonly<{ out: (text: string) => void; err: (text: string) => void }>;
+
+const standard: Output = {
+  out: (text) => process.stdout.write(text),
+  err: (text) => process.stderr.write(text),
+};
+
+/** Runs the command that `argv` spells and answers with the exit code. Failures are told on standard error. */
+export async function parseArgs(argv: readonly string[], output: Output = standard): Promise<number> {
+  let code: number = exitCodes.ok;
+  const program = makeProgram((result) => (code = result), output);
+  try {
+    await program.parseAsync([...argv]);
+    return code;
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.ok : exitCodes.usage;
+    const told = tell(error);
+    output.err(`${told.sentence}\n`);
+    return told.code;
+  }
+}
+
+function makeProgram(finish: (code: number) => void, output: Output): Command {
+  const program = new Command('daybook')
+    .description('An event-sourced platform for small and medium businesses.')
+    .version('0.1.0')
+    .configureOutput({ writeOut: output.out, writeErr: output.err })
+    .exitOverride()
+    .showHelpAfterError('(add --help for what there is)')
+    .addHelpText('after', closing);
+
+  // Sub-commands inherit output and exit handling when they are made through `command`.
+  folderOption(program.command('up'))
+    .description('Start everything in this process, on one origin.')
+    .addOption(portOption())
+    .option('--demo', 'open a small shop, track it, and show what happens', false)
+    .action(async (options: UpOptions) => {
+      const { up } = await import('./commands/up.ts');
+      finish(await up(options));
+    });
+
+  folderOption(program.command('run'))
+    .description(
+      'Start one service alone; the others are reached through the database and COMMAND_SERVICE_URL.',
+    )
+    .addArgument(new Argument('<service>', 'which one').choices(runnable))
+    .addOption(portOption())
+    .action(async (service: Runnable, options: FolderOptions & { port?: number }) => {
+      const { run } = await import('./commands/run.ts');
+      finish(await run(service, options));
+    });
+
+  folderOption(program.command('migrate'))
+    .description('Bring the database to this version, and say what was done.')
+    .action(async (options: FolderOptions) => {
+      const { migrateDatabase } = await import('./commands/migrate.ts');
+      finish(await migrateDatabase(options));
+    });
+
+  folderOption(program.command('log'))
+    .description('Print the log, one line an event, oldest first. Sealed fields stay sealed.')
+    .option('-f, --follow', 'wait for more, until Ctrl-C', false)
+    .option('--stream <name>', 'only one stream, such as product-…')
+    .option('--type <type>', 'only events of a type, such as PriceObserved')
+    .option('--tenant <id>', 'only one tenant')
+    .option('--open', 'open sealed fields: shows personal data', false)
+    .action(async (options: LogOptions) => {
+      const { printLog } = await import('./commands/log.ts');
+      finish(await printLog(options));
+    });
+
+  folderOption(program.command('doctor'))
+    .description('Say in plain words what is missing or misconfigured, and what to do.')
+    .addOption(portOption())
+    .action(async (options: FolderOptions & { port?: number }) => {
+      const { doctor } = await import('./commands/doctor.ts');
+      finish(await doctor(options));
+    });
+
+  folderOption(program.command('demo'))
+    .description('The same as "up --demo"; with --url, play against a Daybook that is running.')
+    .addOption(portOption())
+    .option('--url <url>', 'where the running one answers')
+    .action(async (options: DemoOptions) => {
+      const { demo } = await import('./commands/demo.ts');
+      finish(await demo(options));
+    });
+
+  return program;
+}
+
+export type FolderOptions = Readonly<{ data?: string }>;
+export type UpOptions = FolderOptions & Readonly<{ port?: number; demo: boolean }>;
+export type DemoOptions = FolderOptions & Readonly<{ port?: number; url?: string }>;
+export type LogOptions = FolderOptions &
+  Readonly<{ follow: boolean; stream?: string; type?: string; tenant?: string; open: boolean }>;
+
+function folderOption(command: Command): Command {
+  return command.option('--data <folder>', 'the data folder (default: DAYBOOK_DATA, else .daybook)');
+}
+
+function portOption(): ReturnType<Command['createOption']> {
+  return new Command()
+    .createOption('--port <number>', 'TCP port (default: PORT, else 4000); 0 takes a free one')
+    .argParser(portNumber);
+}
+
+function portNumber(text: string): number {
+  const port = Number(text);
+  if (/^\d+$/.test(text) && port <= 65_535) return port;
+  throw new InvalidArgumentError('A port is a number from 0 to 65535.');
+}
+
+const closing = `
+Examples:
+  daybook up --demo              see it work
+  daybook up                     start it for real
+  daybook log --follow           watch what is recorded
+  daybook doctor                 find out what is wrong
+
+Exit codes: 0 well · 1 failed · 2 wrong usage · 3 configuration · 4 data folder · 5 port in use · 130 forced to stop
+`;

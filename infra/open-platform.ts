@@ -1,0 +1,131 @@
+import { join } from 'node:path';
+import { DaybookError } from '@daybook/kernel/errors.ts';
+import type { Log, Mail, Vault } from '@daybook/kernel/ports/outside.ts';
+import { topicContracts } from '@daybook/schemas/contracts.ts';
+import { systemClock, systemIds } from './ambient.ts';
+import { daybookSettings, type ConfigOf } from './config/settings.ts';
+import { openDatabase, type Database } from './database/database.ts';
+import { postgresWakeups } from './database/wakeups.ts';
+import { contractStore } from './event-store/contract-store.ts';
+import { postgresEventStore } from './event-store/postgres.ts';
+import { mailboxMail } from './mail/mailbox.ts';
+import { smtpMail } from './mail/smtp.ts';
+import { diskObjects } from './objects/disk-objects.ts';
+import { guardedHttp } from './outbound/guarded-http.ts';
+import type { Platform } from './platform.ts';
+import { makeMessageCodec } from './registry/codec.ts';
+import { postgresSchemaRegistry } from './registry/postgres.ts';
+import { accessTokens, type AccessTokens } from './tokens/access-tokens.ts';
+import { sharedSecretRing } from './tokens/key-ring.ts';
+import { signingKeys } from './tokens/signing-keys.ts';
+import { postgresTopics } from './topics/postgres-topics.ts';
+import { postgresVault } from './vault/postgres.ts';
+
+/** What the ports are made from, whichever services use them. */
+export const platformSettings = daybookSettings.pick({
+  installation: true,
+  database: true,
+  vault: true,
+  mail: true,
+  outbound: true,
+  tokens: true,
+});
+
+export type PlatformOptions = Readonly<{
+  config: ConfigOf<typeof platformSettings>;
+  /** Of the configuration, or of the embedded server where that names none. */
+  databaseUrl: string;
+  log: Log;
+  /** Shown in `pg_stat_activity`. */
+  name: string;
+  /** See `TopicsOptions`: held by one process at a time, such as that which has locked a data folder. */
+  instance?: string;
+}>;
+
+/**
+ * Opens every port on a migrated database and makes sure of the topics.
+ * @throws `unavailable` · `partition-mismatch` · `configuration-invalid`
+ */
+export async function openPlatform(options: PlatformOptions): Promise<Platform> {
+  const { config, log } = options;
+  const { dataFolder } = config.installation;
+  const database = openDatabase({
+    url: options.databaseUrl,
+    poolSize: config.database.poolSize,
+    applicationName: options.name,
+    log,
+  });
+  const wakeups = postgresWakeups(database, log);
+  const vault = postgresVault({
+    database,
+    keyEncryptionKey: config.vault.encryptionKey,
+    formerKeyEncryptionKeys: config.vault.formerEncryptionKeys,
+  });
+  const eventStore = contractStore(postgresEventStore({ database, wakeups, log }), vault);
+  const topics = postgresTopics({
+    database,
+    wakeups,
+    log,
+    ...(options.instance === undefined ? {} : { instance: options.instance }),
+  });
+  const registry = postgresSchemaRegistry(database);
+  const outbound = guardedHttp({ allowHosts: config.outbound.allowHosts, log });
+  const close = closeAll([outbound, topics, eventStore, wakeups, database]);
+  try {
+    for (const { name, partitions, retentionMs } of topicContracts) {
+      await topics.ensure(name, { partitions, ...(retentionMs === undefined ? {} : { retentionMs }) });
+    }
+  } catch (error) {
+    await close();
+    throw error;
+  }
+  return {
+    log,
+    clock: systemClock,
+    ids: systemIds,
+    database,
+    wakeups,
+    eventStore,
+    topics,
+    registry,
+    codec: makeMessageCodec({ registry }),
+    vault,
+    mail: mailOf(config.mail, join(dataFolder, 'mailbox')),
+    objects: diskObjects(join(dataFolder, 'objects')),
+    outbound,
+    tokens: tokensOf(config.tokens, database, vault),
+    close,
+  };
+}
+
+function mailOf(settings: PlatformOptions['config']['mail'], mailbox: string): Mail {
+  const { smtpHost } = settings;
+  return smtpHost === undefined ? mailboxMail(mailbox, settings.from) : smtpMail({ ...settings, smtpHost });
+}
+
+function tokensOf(
+  settings: PlatformOptions['config']['tokens'],
+  database: Database,
+  vault: Vault,
+): AccessTokens {
+  const { algorithm, jwtSecret, issuer, accessTtlMs } = settings;
+  if (algorithm === 'HS256' && jwtSecret === undefined) {
+    throw new DaybookError('configuration-invalid', 'TOKEN_ALGORITHM is HS256: JWT_SECRET is missing.');
+  }
+  const keys =
+    jwtSecret !== undefined && (algorithm ?? 'HS256') === 'HS256'
+      ? sharedSecretRing(jwtSecret)
+      : signingKeys({ database, vault, algorithm: algorithm === 'RS256' ? 'RS256' : 'EdDSA' });
+  return accessTokens({ keys, issuer, ttlMs: accessTtlMs });
+}
+
+/** Closes one after the other, once, also where one fails; the first failure is thrown at the end. */
+function closeAll(parts: readonly Readonly<{ close: () => Promise<void> }>[]): () => Promise<void> {
+  let closing: Promise<void> | undefined;
+  return () =>
+    (closing ??= (async () => {
+      const failures: unknown[] = [];
+      for (const part of parts) await part.close().catch((error: unknown) => failures.push(error));
+      if (failures.length > 0) throw failures[0];
+    })());
+}
