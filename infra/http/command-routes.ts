@@ -2,7 +2,6 @@ import { randomUUID } from 'node:crypto';
 import { Router, type Request, type RequestHandler, type Response } from 'express';
 import type { Command } from '@daybook/kernel/command.ts';
 import type { CommandDelivery, CommandResult, Log } from '@daybook/kernel/ports/outside.ts';
-import { countCommand } from '../telemetry/metrics.ts';
 import type { Principal } from '../tokens/principal.ts';
 import { commandAnswer, sendAnswer, type Answer } from './answers.ts';
 import { bodyOf, jsonBody } from './body.ts';
@@ -74,10 +73,8 @@ function handlerOf({ command, read }: Endpoint, options: CommandRoutesOptions): 
         delivery,
         expectedRevision === undefined ? undefined : { expectedRevision },
       );
-      countCommand(command.name, result.ok ? 'accepted' : 'rejected');
       return commandAnswer(command, result, delivery.correlationId);
     } catch (error) {
-      countCommand(command.name, 'failed');
       log.debug('A command failed.', { command: command.name, commandId: delivery.commandId, error });
       throw error;
     }

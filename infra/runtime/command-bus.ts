@@ -19,6 +19,8 @@ import type {
   Log,
 } from '@daybook/kernel/ports/outside.ts';
 import type { Schema, SchemaIssue } from '@daybook/kernel/schema.ts';
+import { countCommand } from '../telemetry/metrics.ts';
+import { traceparentOut, withSpan } from '../telemetry/tracing.ts';
 import { commandScopedId, eventIdOf, precedingCommandId } from './derived-ids.ts';
 import { foldFrom, type LoadStream, type StreamState } from './stream-state.ts';
 
@@ -86,7 +88,25 @@ export function makeCommandBus(options: CommandBusOptions): CommandBus {
     command: Command,
     input: unknown,
     delivery: CommandDelivery,
-    { expectedRevision }: ExecuteOptions = {},
+    executeOptions: ExecuteOptions = {},
+  ): Promise<CommandResult> {
+    try {
+      const result = await withSpan(`command ${command.name}`, { parent: delivery.traceparent }, () =>
+        handle(command, input, traced(delivery), executeOptions),
+      );
+      countCommand(command.name, result.ok ? 'accepted' : 'rejected');
+      return result;
+    } catch (error) {
+      countCommand(command.name, 'failed');
+      throw error;
+    }
+  }
+
+  async function handle(
+    command: Command,
+    input: unknown,
+    delivery: CommandDelivery,
+    { expectedRevision }: ExecuteOptions,
   ): Promise<CommandResult> {
     const context = contextOf(delivery, clock.now());
     const prepared = await command.prepare(input, context);
@@ -176,6 +196,12 @@ export function makeCommandBus(options: CommandBusOptions): CommandBus {
   }
 
   return { execute, send, commands };
+}
+
+/** What is recorded continues the span under way. */
+function traced(delivery: CommandDelivery): CommandDelivery {
+  const traceparent = traceparentOut(delivery.traceparent);
+  return traceparent === undefined ? delivery : { ...delivery, traceparent };
 }
 
 function byName(list: readonly Command[]): ReadonlyMap<string, Command> {

@@ -40,3 +40,8 @@ export function reportedCommandId(effectId: string, n: number): string {
 export function timerInputId(effectId: string, dueAt: string): string {
   return derived('timer', [effectId, dueAt]);
 }
+
+/** The id of the thing that a value names for a tenant: the same value gives the same thing. */
+export function namedId(tenantId: string, kind: string, value: string): string {
+  return derived('named', [tenantId, kind, value]);
+}

@@ -1,16 +1,13 @@
-import { isDaybookError } from '@daybook/kernel/errors.ts';
 import type { Log } from '@daybook/kernel/ports/outside.ts';
-import { done, type Batch, type InMessage, type Verdict } from '@daybook/kernel/ports/topics.ts';
+import type { Batch, InMessage, Verdict } from '@daybook/kernel/ports/topics.ts';
 import type { AnyProjection } from '@daybook/kernel/projection.ts';
-import { translateDatabaseError, type Database } from '../database/database.ts';
+import type { Database } from '../database/database.ts';
 import type { Wakeups } from '../database/wakeups.ts';
 import type { MessageCodec } from '../registry/codec.ts';
-import { countParked } from '../telemetry/metrics.ts';
-import { withSpan } from '../telemetry/tracing.ts';
+import { batchHandler, refusedOr, refusing } from './batch-handler.ts';
 import { advanced, projectionConsumer, readCheckpoint, type Checkpoint } from './checkpoints.ts';
 import { foldBatch, touchesOf, type RowChanges } from './fold-batch.ts';
 import { holdsWith, movedCheckpoint, readInbox, type Arrival, type Inbox, type Poison } from './inbox.ts';
-import { backOffMs, reasonOf, type BackOff } from './loop.ts';
 import { readModelRows } from './read-model-rows.ts';
 
 /** Where a projector stands in a batch, for tests that let it die there. */
@@ -34,15 +31,6 @@ export function checkpointChannel(projection: string): string {
   return `checkpoint:${projection}`;
 }
 
-/** Pauses between deliveries of a batch that failed because an engine is away. */
-const engineAway: BackOff = { firstMs: 100, mostMs: 30_000 };
-
-/** Pause where repeating is of no use until somebody mends the installation, such as a missing table. */
-const brokenMs = 30_000;
-
-/** An event whose fold throws, or whose row PostgreSQL refuses. */
-class EventRefused extends Error {}
-
 /**
  * Makes a projector. A batch goes:
  * 1. read the partition's checkpoint (kept from the last batch), pass over what is at or below it, decode the rest,
@@ -64,66 +52,6 @@ export function makeProjector(options: ProjectorOptions): Projector {
   const consumer = projectionConsumer(projection);
   const rows = readModelRows(projection, consumer);
   const known = new Map<number, Checkpoint>();
-  const failures = new Map<number, number>();
-
-  async function handle({ topic, partition, messages }: Batch): Promise<Verdict> {
-    try {
-      const parent = messages[0]?.headers['traceparent'];
-      const verdict = await withSpan(`project ${projection.name}`, { kind: 'consumer', parent }, () =>
-        handleMessages(partition, messages),
-      );
-      failures.delete(partition);
-      if (verdict.do === 'park') {
-        countParked(topic, consumer.group);
-        log.error('A message is parked.', { projection: projection.name, reason: verdict.reason });
-      }
-      return verdict;
-    } catch (error) {
-      known.delete(partition);
-      return notNow(partition, error);
-    }
-  }
-
-  function notNow(partition: number, error: unknown): Verdict {
-    const times = (failures.get(partition) ?? 0) + 1;
-    failures.set(partition, times);
-    const reason = isDaybookError(error) ? error.code : 'failed';
-    log.warn('A batch cannot be projected yet.', {
-      projection: projection.name,
-      partition,
-      times,
-      ...reasonOf(error),
-    });
-    return isDaybookError(error) && error.retry === 'never'
-      ? { do: 'pause', forMs: brokenMs, reason }
-      : { do: 'retry', afterMs: backOffMs(engineAway, times), reason };
-  }
-
-  async function handleMessages(partition: number, messages: readonly InMessage[]): Promise<Verdict> {
-    try {
-      const inbox = await project(partition, messages);
-      return inbox.poison === undefined ? done : park(inbox.poison);
-    } catch (error) {
-      if (!(error instanceof EventRefused)) throw error;
-      return await oneByOne(partition, messages);
-    }
-  }
-
-  /** Finds the message that is refused; those before it are written. */
-  async function oneByOne(partition: number, messages: readonly InMessage[]): Promise<Verdict> {
-    for (const [index, message] of messages.entries()) {
-      try {
-        const { poison } = await project(partition, [message]);
-        if (poison !== undefined) return park({ index, reason: poison.reason });
-      } catch (error) {
-        if (!(error instanceof EventRefused)) throw error;
-        const poison = { index: 0, tenantId: message.key, reason: error.message };
-        await project(partition, [], poison);
-        return park({ ...poison, index });
-      }
-    }
-    return done;
-  }
 
   /** Projects messages until the checkpoint it began with is still the one it moves. */
   async function project(partition: number, messages: readonly InMessage[], poison?: Poison): Promise<Inbox> {
@@ -161,7 +89,7 @@ export function makeProjector(options: ProjectorOptions): Projector {
     const written = await rows
       .write(database.pool, changes, [{ partition, position, moves }], allHolds)
       .catch((error: unknown) => {
-        throw refusal(error);
+        throw refusedOr(error);
       });
     if (!written) return false;
     known.set(partition, movedCheckpoint(checkpoint, position, allHolds));
@@ -173,35 +101,22 @@ export function makeProjector(options: ProjectorOptions): Projector {
 
   async function changesOf(arrivals: readonly Arrival[]): Promise<RowChanges> {
     const events = arrivals.flatMap(({ event }) => (event === undefined ? [] : [event]));
-    const touches = folding(() => touchesOf(projection, events));
+    const touches = refusing('projection', () => touchesOf(projection, events));
     const stored = await rows
       .load(database.pool, new Set(touches.map(({ row }) => row)))
       .catch((error: unknown) => {
-        throw refusal(error);
+        throw refusedOr(error);
       });
-    return folding(() => foldBatch(projection, touches, stored));
+    return refusing('projection', () => foldBatch(projection, touches, stored));
   }
 
-  return { handle };
-}
-
-function park({ index, reason }: Readonly<{ index: number; reason: string }>): Verdict {
-  return { do: 'park', index, reason };
-}
-
-function folding<T>(work: () => T): T {
-  try {
-    return work();
-  } catch (error) {
-    throw new EventRefused('The projection throws.', { cause: error });
-  }
-}
-
-/** Classes 22 and 23: the data does not fit (https://www.postgresql.org/docs/current/errcodes-appendix.html). */
-function refusal(error: unknown): Error {
-  const translated = translateDatabaseError(error);
-  const { sqlState } = translated.fields;
-  return typeof sqlState === 'string' && /^2[23]/.test(sqlState)
-    ? new EventRefused(`PostgreSQL refuses the row (${sqlState}).`, { cause: error })
-    : translated;
+  return {
+    handle: batchHandler({
+      what: `projection ${projection.name}`,
+      group: consumer.group,
+      log,
+      takeIn: project,
+      forget: (partition) => known.delete(partition),
+    }),
+  };
 }

@@ -1,0 +1,118 @@
+import { isDaybookError } from '@daybook/kernel/errors.ts';
+import type { Log } from '@daybook/kernel/ports/outside.ts';
+import { done, type Batch, type InMessage, type Verdict } from '@daybook/kernel/ports/topics.ts';
+import { translateDatabaseError } from '../database/database.ts';
+import { countParked } from '../telemetry/metrics.ts';
+import { withSpan } from '../telemetry/tracing.ts';
+import type { Poison } from './inbox.ts';
+import { backOffMs, reasonOf, type BackOff } from './loop.ts';
+
+/** An input whose fold or reaction throws, or whose outcome PostgreSQL refuses: no repetition will change that. */
+export class InputRefused extends Error {}
+
+/** Runs pure code of a capability; what it throws refuses the input. */
+export function refusing<T>(what: string, work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    throw new InputRefused(`The ${what} throws.`, { cause: error });
+  }
+}
+
+/** Classes 22 and 23: the data does not fit (https://www.postgresql.org/docs/current/errcodes-appendix.html). */
+export function refusedOr(error: unknown): Error {
+  if (error instanceof InputRefused) return error;
+  const translated = translateDatabaseError(error);
+  const { sqlState } = translated.fields;
+  return typeof sqlState === 'string' && /^2[23]/.test(sqlState)
+    ? new InputRefused(`PostgreSQL refuses the outcome (${sqlState}).`, { cause: error })
+    : translated;
+}
+
+export type BatchWork = Readonly<{
+  /** For spans and log lines: `projection products`. */
+  what: string;
+  group: string;
+  log: Log;
+  /**
+   * Takes messages in, all or none of them, up to one that cannot be read, with which it answers. With `poison` there is
+   * nothing to take in, only to record that the tenant's message is set aside.
+   * @throws InputRefused · what engines throw
+   */
+  takeIn: (
+    partition: number,
+    messages: readonly InMessage[],
+    poison?: Poison,
+  ) => Promise<Readonly<{ poison?: Poison }>>;
+  /** Something failed: what is kept in memory of the partition may be out of date. */
+  forget: (partition: number) => void;
+}>;
+
+/** Pauses between deliveries of a batch that failed because an engine is away. */
+const engineAway: BackOff = { firstMs: 100, mostMs: 30_000 };
+
+/** Pause where repeating is of no use until somebody mends the installation, such as a missing table. */
+const brokenMs = 30_000;
+
+/**
+ * Turns outcomes into verdicts. What cannot be read, handled or stored is parked, found one by one where it hides in a
+ * batch; failures of engines are never parked, they come again.
+ */
+export function batchHandler(work: BatchWork): (batch: Batch) => Promise<Verdict> {
+  const { takeIn, log, what, group } = work;
+  const failures = new Map<number, number>();
+
+  async function handle(partition: number, messages: readonly InMessage[]): Promise<Verdict> {
+    try {
+      const { poison } = await takeIn(partition, messages);
+      return poison === undefined ? done : park(poison.index, poison.reason);
+    } catch (error) {
+      if (!(error instanceof InputRefused)) throw error;
+      return await oneByOne(partition, messages);
+    }
+  }
+
+  async function oneByOne(partition: number, messages: readonly InMessage[]): Promise<Verdict> {
+    for (const [index, message] of messages.entries()) {
+      try {
+        const { poison } = await takeIn(partition, [message]);
+        if (poison !== undefined) return park(index, poison.reason);
+      } catch (error) {
+        if (!(error instanceof InputRefused)) throw error;
+        await takeIn(partition, [], { index: 0, tenantId: message.key, reason: error.message });
+        return park(index, error.message);
+      }
+    }
+    return done;
+  }
+
+  function notNow(partition: number, error: unknown): Verdict {
+    const times = (failures.get(partition) ?? 0) + 1;
+    failures.set(partition, times);
+    const reason = isDaybookError(error) ? error.code : 'failed';
+    log.warn('A batch cannot be handled yet.', { what, partition, times, ...reasonOf(error) });
+    return isDaybookError(error) && error.retry === 'never'
+      ? { do: 'pause', forMs: brokenMs, reason }
+      : { do: 'retry', afterMs: backOffMs(engineAway, times), reason };
+  }
+
+  return async ({ topic, partition, messages }) => {
+    try {
+      const parent = messages[0]?.headers['traceparent'];
+      const verdict = await withSpan(what, { kind: 'consumer', parent }, () => handle(partition, messages));
+      failures.delete(partition);
+      if (verdict.do === 'park') {
+        countParked(topic, group);
+        log.error('A message is parked.', { what, reason: verdict.reason });
+      }
+      return verdict;
+    } catch (error) {
+      work.forget(partition);
+      return notNow(partition, error);
+    }
+  };
+}
+
+function park(index: number, reason: string): Verdict {
+  return { do: 'park', index, reason };
+}

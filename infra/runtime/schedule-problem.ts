@@ -1,0 +1,32 @@
+import { Cron } from 'croner';
+
+/** What is wrong with a schedule, by field; null where nothing is. */
+export type ScheduleProblem = Readonly<{ field: 'cron' | 'timeZone'; problem: string }> | null;
+
+/** Five fields exactly: seconds would let a schedule fire too often. */
+const mode = '5-part';
+
+/** Checks a schedule: cron expression of five fields that comes due at some time, and an IANA time zone. */
+export function scheduleProblem(schedule: Readonly<{ cron: string; timeZone: string }>): ScheduleProblem {
+  if (!isTimeZone(schedule.timeZone)) {
+    return { field: 'timeZone', problem: 'is not an IANA time zone, such as Europe/Berlin' };
+  }
+  try {
+    const next = new Cron(schedule.cron, { mode, timezone: schedule.timeZone }).nextRun();
+    return next === null ? { field: 'cron', problem: 'never comes due' } : null;
+  } catch {
+    return {
+      field: 'cron',
+      problem: 'is not a cron expression of five fields: minute, hour, day of month, month, day of week',
+    };
+  }
+}
+
+function isTimeZone(name: string): boolean {
+  try {
+    // Offsets such as +02:00 are accepted by Intl, and know no summer time.
+    return /^[A-Za-z]/.test(name) && new Intl.DateTimeFormat('en', { timeZone: name }).format() !== '';
+  } catch {
+    return false;
+  }
+}
