@@ -2,9 +2,9 @@
 const services = ['command-service', 'projectors', 'query-service', 'sagas', 'scrapers'];
 const drivers = '(^|/)node_modules/(pg|pg-copy-streams|knex|kafkajs|node-rdkafka|@eventstore)(/|$)';
 const specs = '\\.spec\\.ts$';
-/** The pure files of a capability: everything that is not a definition list, an effect handler or a spec. */
+/** The pure files of a capability: everything that is no list of commands (`…commands.ts`), no effect handler, no spec. */
 const pure =
-  '^(command-service|projectors|sagas)/[^/]+/(?!commands\\.ts|effects\\.ts)[^/]+(?<!\\.spec)\\.ts$';
+  '^(command-service|projectors|sagas)/[^/]+/(?![^/]*commands\\.ts|effects\\.ts)[^/]+(?<!\\.spec)\\.ts$';
 
 module.exports = {
   forbidden: [

@@ -35,7 +35,7 @@ export default defineConfig(
       '@typescript-eslint/explicit-module-boundary-types': 'error',
       '@typescript-eslint/consistent-type-definitions': 'off',
       'max-lines': ['error', 400],
-      complexity: ['error', 12],
+      complexity: ['error', { max: 12, variant: 'modified' }],
       '@typescript-eslint/no-unused-vars': ['error', { argsIgnorePattern: '^_', varsIgnorePattern: '^_' }],
       'no-console': 'error',
       'no-restricted-exports': ['error', { restrictDefaultExports: { direct: true } }],

@@ -3,12 +3,9 @@ import { oneTimeTokens } from '@daybook/infra/tokens/one-time-tokens.ts';
 import { defineCommand, type Command } from '@daybook/kernel/command.ts';
 import { later } from '@daybook/kernel/instant.ts';
 import type { CommandPorts } from '../command-ports.ts';
-import { emailAddress } from './email-address.ts';
 import { normalisedEmail, tenantIdFrom, userIdFrom, workspaceIdFrom } from './identifiers.ts';
+import { provisioningCommands } from './provisioning-commands.ts';
 import { recordedRefusal, signup, tokenRefusal } from './signup.ts';
-import { tenant } from './tenant.ts';
-import { user } from './user.ts';
-import { workspace } from './workspace.ts';
 
 /** How long a verification token can be used. */
 const verificationTtlMs = 24 * 60 * 60 * 1000;
@@ -16,13 +13,11 @@ const verificationTtlMs = 24 * 60 * 60 * 1000;
 /** What stands for the id of a token that has not the form of one: no signup has it. */
 const nobody = '00000000-0000-0000-0000-000000000000';
 
-const id = z.string().min(1).max(100);
 const line = (max: number): z.ZodString => z.string().trim().min(1).max(max);
-const done = z.strictObject({});
 
 /** The commands of identity. */
 export function identityCommands(ports: CommandPorts): readonly Command[] {
-  return [requestSignup(ports), verifySignup(ports), ...provisioning];
+  return [requestSignup(ports), verifySignup(ports), ...provisioningCommands];
 }
 
 /** IDN-1. Field names are a frozen contract. */
@@ -131,107 +126,3 @@ function verifySignup({ vault, tokens: accessTokens, signupTokenTtlMs }: Command
     },
   });
 }
-
-/** What verification leads to; sent by `VerifySignup` and by the processes of identity. */
-const provisioning: readonly Command[] = [
-  defineCommand({
-    name: 'RecordVerificationMailSent',
-    summary: 'Records that the verification mail was handed over.',
-    access: 'internal',
-    method: 'POST',
-    status: 204,
-    input: z.strictObject({ signupId: id }),
-    output: done,
-    decider: signup,
-    streamId: ({ signupId }) => signupId,
-    command: (_input, { now }) => ({ type: 'RecordVerificationMailSent', now }),
-    answer: () => ({}),
-  }),
-  defineCommand({
-    name: 'ReserveEmailAddress',
-    summary: 'Reserves an e-mail address, so that nobody else takes it.',
-    access: 'internal',
-    method: 'POST',
-    status: 204,
-    input: z.strictObject({ addressHash: id, holder: id }),
-    output: done,
-    decider: emailAddress,
-    streamId: ({ addressHash }) => addressHash,
-    tenantId: () => 'system',
-    command: (input, { now }) => ({ type: 'ReserveEmailAddress', ...input, now }),
-    answer: () => ({}),
-  }),
-  defineCommand({
-    name: 'ConfirmEmailAddress',
-    summary: 'Keeps a reserved e-mail address for good.',
-    access: 'internal',
-    method: 'POST',
-    status: 204,
-    input: z.strictObject({ addressHash: id, holder: id }),
-    output: done,
-    decider: emailAddress,
-    streamId: ({ addressHash }) => addressHash,
-    tenantId: () => 'system',
-    command: (input) => ({ type: 'ConfirmEmailAddress', ...input }),
-    answer: () => ({}),
-  }),
-  defineCommand({
-    name: 'ReleaseEmailAddress',
-    summary: 'Frees an e-mail address that was reserved and not used.',
-    access: 'internal',
-    method: 'POST',
-    status: 204,
-    input: z.strictObject({ addressHash: id, holder: id, reason: id }),
-    output: done,
-    decider: emailAddress,
-    streamId: ({ addressHash }) => addressHash,
-    tenantId: () => 'system',
-    command: (input) => ({ type: 'ReleaseEmailAddress', ...input }),
-    answer: () => ({}),
-  }),
-  defineCommand({
-    name: 'ProvisionTenant',
-    summary: 'Brings a tenant into being.',
-    access: 'internal',
-    method: 'POST',
-    status: 204,
-    input: z.strictObject({ tenantId: id, ownerId: id, name: z.string(), timeZone: z.string() }),
-    output: done,
-    decider: tenant,
-    streamId: ({ tenantId }) => tenantId,
-    tenantId: ({ tenantId }) => tenantId,
-    command: (data) => ({ type: 'ProvisionTenant', data }),
-    answer: () => ({}),
-  }),
-  defineCommand({
-    name: 'ProvisionWorkspace',
-    summary: 'Brings a workspace into being.',
-    access: 'internal',
-    method: 'POST',
-    status: 204,
-    input: z.strictObject({ workspaceId: id, name: z.string() }),
-    output: done,
-    decider: workspace,
-    streamId: ({ workspaceId }) => workspaceId,
-    command: (input, { tenantId }) => ({ type: 'ProvisionWorkspace', data: { ...input, tenantId } }),
-    answer: () => ({}),
-  }),
-  defineCommand({
-    name: 'RegisterUser',
-    summary: 'Makes a person a user of the tenant.',
-    access: 'internal',
-    method: 'POST',
-    status: 204,
-    input: z.strictObject({
-      userId: id,
-      email: z.string(),
-      name: z.string(),
-      role: z.enum(['owner', 'admin', 'manager', 'user', 'guest', 'analyst', 'auditor']),
-    }),
-    output: done,
-    decider: user,
-    streamId: ({ userId }) => userId,
-    command: (input, { tenantId }) => ({ type: 'RegisterUser', data: { ...input, tenantId } }),
-    answer: () => ({}),
-  }),
-];
