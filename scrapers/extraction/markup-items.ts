@@ -83,7 +83,7 @@ export function markupItems($: CheerioAPI, name: keyof typeof dialects): readonl
     }
   }
 
-  walk($.root().get(), null, 0);
+  walk($.root().contents().get(), null, 0);
   return tops;
 }
 
