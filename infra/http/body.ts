@@ -6,7 +6,12 @@ const maxDepth = 32;
 
 /** Reads a JSON body up to a size. Compressed bodies are refused, so that none is larger than it looks. */
 export function jsonBody(limitBytes: number): RequestHandler {
-  const parse = express.json({ limit: limitBytes, inflate: false, strict: true, type: () => true });
+  const parse = express.json({
+    limit: limitBytes,
+    inflate: false,
+    strict: true,
+    type: () => true,
+  }) as RequestHandler;
   return (request, response, next) => {
     if (!hasBody(request)) {
       next();

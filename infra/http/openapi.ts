@@ -78,7 +78,7 @@ export function openApiDocument(
 function commandOperation(command: Command, path: string): JsonObject {
   const { parameters } = routeOf(path);
   const { own, rest } = split(jsonSchema(command.input, 'input'), parameters);
-  const empty = Object.keys((rest['properties'] ?? {})).length === 0;
+  const empty = Object.keys(rest['properties'] ?? {}).length === 0;
   const required = ((rest['required'] ?? []) as unknown[]).length > 0;
   const refusals = Object.values(command.rejections).filter((status) => status !== 409);
   return {
