@@ -4,15 +4,7 @@ import type { Metadata, RecordedEvent } from '@daybook/kernel/event.ts';
 import type { TopicMessage } from '@daybook/kernel/process.ts';
 import type { SchemaRegistry } from '@daybook/kernel/ports/outside.ts';
 import type { InMessage, OutMessage } from '@daybook/kernel/ports/topics.ts';
-import {
-  contractFor,
-  currentVersion,
-  decode,
-  encode,
-  eventsTopic,
-  upcast,
-  type EventContract,
-} from '@daybook/schemas/contracts.ts';
+import { currentVersion, decode, encode, upcast } from '@daybook/schemas/contracts.ts';
 import { attributesOf, headersOf, placeOf } from './cloud-events.ts';
 import { frame, framedBody, framedId, framingBytes } from './framing.ts';
 import { readerSchemas, writerIds, type WrittenAs } from './schema-ids.ts';
@@ -59,7 +51,8 @@ export function makeMessageCodec(options: {
   source?: string;
 }): MessageCodec {
   const { registry, source = '/daybook/log' } = options;
-  const written = writerIds(registry);
+  const ofEvents = writerIds(registry, 'event');
+  const ofMessages = writerIds(registry, 'message');
   const reader = readerSchemas(registry);
 
   function eventMessage(event: RecordedEvent, id: number): OutMessage {
@@ -74,7 +67,7 @@ export function makeMessageCodec(options: {
   async function encodeEvent(event: RecordedEvent): Promise<OutMessage> {
     const { type, metadata } = event;
     const id =
-      written.known(type, metadata.schemaVersion) ?? (await written.ask(eventContract(type), metadata));
+      ofEvents.known(type, metadata.schemaVersion) ?? (await ofEvents.ask(type, metadata.schemaVersion));
     return eventMessage(event, id);
   }
 
@@ -83,7 +76,7 @@ export function makeMessageCodec(options: {
     encodeEvents: async (events) => {
       const messages: OutMessage[] = [];
       for (const event of events) {
-        const id = written.known(event.type, event.metadata.schemaVersion);
+        const id = ofEvents.known(event.type, event.metadata.schemaVersion);
         messages.push(id === undefined ? await encodeEvent(event) : eventMessage(event, id));
       }
       return messages;
@@ -91,7 +84,8 @@ export function makeMessageCodec(options: {
     encodeMessage: async (message) => {
       const { type, data, metadata } = message;
       const id =
-        written.known(type, metadata.schemaVersion) ?? (await written.ask(contractFor(type), metadata));
+        ofMessages.known(type, metadata.schemaVersion) ??
+        (await ofMessages.ask(type, metadata.schemaVersion));
       return {
         key: message.key,
         value: frame(id, encode(type, metadata.schemaVersion, data, framingBytes)),
@@ -103,14 +97,6 @@ export function makeMessageCodec(options: {
       return decoded(message, reader.known(id) ?? (await reader.ask(id)));
     },
   };
-}
-
-function eventContract(type: string): EventContract {
-  const contract = contractFor(type);
-  if (contract.kind === 'event') return contract;
-  throw new DaybookError('schema-incompatible', 'The type is a topic message, not an event.', {
-    fields: { type, topic: contract.topic ?? eventsTopic },
-  });
 }
 
 function decoded(message: OutMessage, { contract, version }: WrittenAs): RecordedEvent | TopicMessage {

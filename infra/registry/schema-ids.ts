@@ -1,20 +1,20 @@
 /** Ids of schemas, asked of the registry once and kept: a schema never changes its id, nor an id its schema. */
 import { DaybookError } from '@daybook/kernel/errors.ts';
-import type { Metadata } from '@daybook/kernel/event.ts';
 import type { SchemaRegistry } from '@daybook/kernel/ports/outside.ts';
 import type { RecordSchema } from '@daybook/schemas/avro-schema.ts';
-import { contracts, eventsTopic, type EventContract } from '@daybook/schemas/contracts.ts';
+import { contractFor, contracts, eventsTopic, type EventContract } from '@daybook/schemas/contracts.ts';
 import { fingerprint } from '@daybook/schemas/fingerprint.ts';
 
 /** Ids to write with. */
 export type WriterIds = Readonly<{
   /** The id of a version, where it was asked for before. */
   known(type: string, version: number): number | undefined;
-  /** Registers the versions of a contract. @throws `schema-unknown` · `schema-incompatible` · `unavailable` */
-  ask(contract: EventContract, metadata: Pick<Metadata, 'schemaVersion'>): Promise<number>;
+  /** Registers the versions of a type. @throws `schema-unknown` · `schema-incompatible` · `unavailable` */
+  ask(type: string, version: number): Promise<number>;
 }>;
 
-export function writerIds(registry: SchemaRegistry): WriterIds {
+/** Of events only or of messages only: an event on a topic of its own has no place in the log, a message never has. */
+export function writerIds(registry: SchemaRegistry, kind: EventContract['kind']): WriterIds {
   const ids = new Map<string, readonly number[]>();
   const asking = new Map<string, Promise<void>>();
 
@@ -32,15 +32,17 @@ export function writerIds(registry: SchemaRegistry): WriterIds {
 
   return {
     known: (type, version) => ids.get(type)?.[version],
-    async ask(contract, { schemaVersion }) {
-      const { name } = contract;
-      const under = asking.get(name) ?? register(contract).finally(() => asking.delete(name));
-      asking.set(name, under);
+    async ask(type, version) {
+      const contract = contractFor(type);
+      if (contract.kind !== kind)
+        throw new DaybookError('schema-incompatible', `The type is no ${kind}.`, { fields: { type } });
+      const under = asking.get(type) ?? register(contract).finally(() => asking.delete(type));
+      asking.set(type, under);
       await under;
-      const id = ids.get(name)?.[schemaVersion];
+      const id = ids.get(type)?.[version];
       if (id === undefined)
         throw new DaybookError('schema-unknown', 'This build does not know the version of the type.', {
-          fields: { type: name, version: schemaVersion },
+          fields: { type, version },
         });
       return id;
     },
