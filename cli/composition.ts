@@ -141,7 +141,7 @@ function serve(
   const production = installation.environment === 'production';
   const app = makeApp({
     log,
-    routers: started.flatMap(({ router }) => (router === undefined ? [] : [router])),
+    routers: started.flatMap(({ routers = [] }) => routers),
     fragments: started.flatMap(({ openapi }) => (openapi === undefined ? [] : [openapi])),
     ready,
     stopping,

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { DaybookError } from '@daybook/kernel/errors.ts';
 import type { Log, Mail, Vault } from '@daybook/kernel/ports/outside.ts';
-import { topicContracts } from '@daybook/schemas/contracts.ts';
+import { eventsTopic, topicContracts } from '@daybook/schemas/contracts.ts';
 import { systemClock, systemIds } from './ambient.ts';
 import { daybookSettings, type ConfigOf } from './config/settings.ts';
 import { openDatabase, type Database } from './database/database.ts';
@@ -15,6 +15,7 @@ import { guardedHttp } from './outbound/guarded-http.ts';
 import type { Platform } from './platform.ts';
 import { makeMessageCodec } from './registry/codec.ts';
 import { postgresSchemaRegistry } from './registry/postgres.ts';
+import { relayInDatabase } from './relay/relay-output.ts';
 import { accessTokens, type AccessTokens } from './tokens/access-tokens.ts';
 import { sharedSecretRing } from './tokens/key-ring.ts';
 import { signingKeys } from './tokens/signing-keys.ts';
@@ -62,12 +63,8 @@ export async function openPlatform(options: PlatformOptions): Promise<Platform> 
     formerKeyEncryptionKeys: config.vault.formerEncryptionKeys,
   });
   const eventStore = contractStore(postgresEventStore({ database, wakeups, log }), vault);
-  const topics = postgresTopics({
-    database,
-    wakeups,
-    log,
-    ...(options.instance === undefined ? {} : { instance: options.instance }),
-  });
+  const identity = options.instance === undefined ? {} : { instance: options.instance };
+  const topics = postgresTopics({ database, wakeups, log, ...identity });
   const registry = postgresSchemaRegistry(database);
   const outbound = guardedHttp({ allowHosts: config.outbound.allowHosts, log });
   const close = closeAll([outbound, topics, eventStore, wakeups, database]);
@@ -87,6 +84,7 @@ export async function openPlatform(options: PlatformOptions): Promise<Platform> 
     wakeups,
     eventStore,
     topics,
+    relayOutput: relayInDatabase({ database, wakeups, topic: eventsTopic, ...identity }),
     registry,
     codec: makeMessageCodec({ registry }),
     vault,

@@ -17,6 +17,7 @@ import type { Database } from './database/database.ts';
 import type { Wakeups } from './database/wakeups.ts';
 import type { OpenApiFragment } from './http/openapi.ts';
 import type { MessageCodec } from './registry/codec.ts';
+import type { RelayOutput } from './relay/relay-output.ts';
 import type { AccessTokens } from './tokens/access-tokens.ts';
 
 /** What holds the services up: every port, opened from configuration. Services take what they need of it. */
@@ -29,6 +30,8 @@ export type Platform = Readonly<{
   /** Checked against the contracts and sealing: see `event-store/contract-store.ts`. */
   eventStore: EventStore;
   topics: Topics;
+  /** Where the relay publishes the log. */
+  relayOutput: RelayOutput;
   registry: SchemaRegistry;
   codec: MessageCodec;
   vault: Vault;
@@ -50,7 +53,7 @@ export type Readiness = Readonly<{
 
 export type RunningService = Readonly<{
   /** Its share of the HTTP interface; only command-service and query-service have one. */
-  router?: Router;
+  routers?: readonly Router[];
   /** The share's part of the OpenAPI document. */
   openapi?: OpenApiFragment;
   /** How other services of the same process send commands. */

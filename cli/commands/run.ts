@@ -9,6 +9,15 @@ import { exitCodes, type ExitCode } from '../sentences.ts';
 import { services } from '../services.ts';
 import { stopSignals } from '../signals.ts';
 
+/** Ports when nobody says, so that all of them can run on one machine. */
+const usualPorts = {
+  'command-service': '4000',
+  'query-service': '4001',
+  projectors: '4002',
+  sagas: '4003',
+  scrapers: '4004',
+} as const;
+
 /** Runs one service, or the embedded database, until a signal. */
 export async function run(name: Runnable, options: CommonOptions): Promise<ExitCode> {
   return name === 'database' ? runDatabase(options) : runService(name, options);
@@ -34,7 +43,9 @@ async function runDatabase(options: CommonOptions): Promise<ExitCode> {
 
 async function runService(name: Exclude<Runnable, 'database'>, options: CommonOptions): Promise<ExitCode> {
   const service = services[name];
-  const { folder, config } = await invocation(daybookSettings, options);
+  const { folder, config } = await invocation(daybookSettings, options, (env) =>
+    options.port === undefined && !env['PORT'] ? { PORT: usualPorts[name] } : {},
+  );
   const log = openLog(config, { service: name });
   const database = await expectDatabase(config, folder);
   const signals = stopSignals((signal) => {
@@ -42,7 +53,7 @@ async function runService(name: Exclude<Runnable, 'database'>, options: CommonOp
   });
   try {
     const running = await startAlone(service, { config, databaseUrl: database.url, log });
-    log.info('The service is ready.', running.url === undefined ? {} : { url: running.url });
+    log.info('The service is ready.', { url: running.url });
     await signals.stopped;
     await running.stop();
     log.info('The service has stopped.');

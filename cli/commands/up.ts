@@ -23,7 +23,10 @@ export async function up(options: UpOptions): Promise<ExitCode> {
     screen.close();
     if (options.demo || process.stdout.isTTY) screen.print(['', 'Stopping …']);
   });
-  cleanUp.push(() => Promise.resolve(signals.release()));
+  cleanUp.push(() => {
+    signals.release();
+    return Promise.resolve();
+  });
   try {
     const { folder, config, log, demo } = await prepare(options, cleanUp);
     const databaseUrl = config.database.url ?? (await embeddedUrl(folder, log, cleanUp));

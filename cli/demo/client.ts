@@ -90,7 +90,7 @@ async function answerOf(method: string, path: string, response: Response): Promi
   const text = await response.text();
   const body: unknown = text === '' ? null : parsed(text);
   if (response.ok) return body;
-  throw new InterfaceError(method, path, response.status, (body ?? {}) as Problem);
+  throw new InterfaceError(method, path, response.status, body ?? {});
 }
 
 function parsed(text: string): unknown {

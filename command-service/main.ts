@@ -1,0 +1,90 @@
+/** The command service: decides. Commands come in over HTTP, events go to the log, the relay publishes them. */
+import { daybookSettings, type ConfigOf } from '@daybook/infra/config/settings.ts';
+import { commandRoutes } from '@daybook/infra/http/command-routes.ts';
+import { bearerAuthentication } from '@daybook/infra/http/authentication.ts';
+import { startHousekeeping } from '@daybook/infra/http/housekeeping.ts';
+import { idempotency } from '@daybook/infra/http/idempotency.ts';
+import { postgresIdempotency } from '@daybook/infra/http/idempotency-store.ts';
+import { internalRoutes } from '@daybook/infra/http/internal-routes.ts';
+import { openApiFragment } from '@daybook/infra/http/openapi.ts';
+import { postgresCounts, rateLimits, ratePolicies } from '@daybook/infra/http/rate-limits.ts';
+import { parseAllowHosts } from '@daybook/infra/outbound/allow-hosts.ts';
+import { defineService, type Platform, type Readiness } from '@daybook/infra/platform.ts';
+import { askParts, notReady } from '@daybook/infra/readiness.ts';
+import { startRelay } from '@daybook/infra/relay/start-relay.ts';
+import { makeCommandBus } from '@daybook/infra/runtime/command-bus.ts';
+import { postgresNonces } from '@daybook/infra/tokens/nonces.ts';
+import { currentVersion } from '@daybook/schemas/contracts.ts';
+import { allCommands } from './capabilities.ts';
+import type { CommandPorts } from './command-ports.ts';
+
+const settings = daybookSettings.pick({
+  installation: true,
+  http: true,
+  rateLimits: true,
+  tokens: true,
+  services: true,
+  outbound: true,
+});
+
+/** Several may run on one database: the log orders their appends, one of them leads the relay. */
+export const commandService = defineService({
+  name: 'command-service',
+  settings,
+  start: async (platform, _links, config) => {
+    const { database, eventStore, clock, vault, log } = platform;
+    const commands = allCommands(portsOf(platform, config));
+    const bus = makeCommandBus({ commands, eventStore, schemaVersion: currentVersion, clock, log });
+    const policies = ratePolicies(config.rateLimits);
+    const limits = rateLimits({ policies, store: postgresCounts(database, policies), log });
+    const idempotencyStore = postgresIdempotency({ database, vault });
+    const housekeeping = startHousekeeping({ database, idempotency: idempotencyStore, log });
+    const relay = startRelay(platform);
+    const routers = [
+      internalRoutes({ commands: bus, secret: config.services.secret, nonces: postgresNonces(database) }),
+      commandRoutes({
+        commands,
+        bus,
+        authenticate: bearerAuthentication(platform.tokens),
+        limits,
+        idempotency: idempotency({ store: idempotencyStore, vault, log }),
+        log,
+        bodyLimitBytes: config.http.bodyLimitBytes,
+      }),
+    ];
+    return Promise.resolve({
+      routers,
+      openapi: openApiFragment({ commands }),
+      commandSender: bus,
+      ready: () => readiness(platform, relay),
+      stop: async () => {
+        await housekeeping.stop();
+        await limits.close();
+        await relay.stop();
+      },
+    });
+  },
+});
+
+function portsOf(platform: Platform, config: ConfigOf<typeof settings>): CommandPorts {
+  const allowed = parseAllowHosts(config.outbound.allowHosts);
+  return {
+    eventStore: platform.eventStore,
+    vault: platform.vault,
+    tokens: platform.tokens,
+    signupTokenTtlMs: config.tokens.signupTtlMs,
+    revealsMailedTokens: config.installation.environment !== 'production',
+    allowsPrivateHost: (host, port) => allowed.has(`${host}:${String(port)}`),
+  };
+}
+
+function readiness({ eventStore }: Platform, relay: ReturnType<typeof startRelay>): Promise<Readiness> {
+  return askParts({
+    log: async () => `at ${await eventStore.head()}`,
+    relay: async () => {
+      const { events, leads } = await relay.lag();
+      if (!leads) throw notReady('No relay leads.');
+      return `${String(events)} events behind`;
+    },
+  });
+}

@@ -1,0 +1,39 @@
+import type { Platform } from '../platform.ts';
+import { setRelayLag } from '../telemetry/metrics.ts';
+import { relayLag, type RelayLag } from './relay-lag.ts';
+import { runRelay } from './relay.ts';
+
+/** How often the lag is measured for metrics. */
+const measureEveryMs = 5_000;
+
+export type StartedRelay = Readonly<{
+  lag: () => Promise<RelayLag>;
+  /** Finishes the page in hand and resigns. */
+  stop: () => Promise<void>;
+}>;
+
+/** Runs the relay of a process, and measures how far it is behind. */
+export function startRelay(platform: Platform): StartedRelay {
+  const { eventStore, codec, database, relayOutput, log } = platform;
+  const stopping = new AbortController();
+  const { signal } = stopping;
+  // What ends it for good is logged there, and readiness tells that nobody leads.
+  const running = runRelay({ eventStore, codec, output: relayOutput, log, signal }).catch(() => undefined);
+  const lag = (): Promise<RelayLag> => relayLag({ database, eventStore });
+  const measuring = setInterval(() => {
+    lag().then(
+      ({ events }) => {
+        setRelayLag(events);
+      },
+      () => undefined,
+    );
+  }, measureEveryMs);
+  return {
+    lag,
+    stop: async () => {
+      clearInterval(measuring);
+      stopping.abort();
+      await running;
+    },
+  };
+}
