@@ -1,13 +1,9 @@
 /** The command service: decides. Commands come in over HTTP, events go to the log, the relay publishes them. */
 import { daybookSettings, type ConfigOf } from '@daybook/infra/config/settings.ts';
 import { commandRoutes } from '@daybook/infra/http/command-routes.ts';
-import { bearerAuthentication } from '@daybook/infra/http/authentication.ts';
-import { startHousekeeping } from '@daybook/infra/http/housekeeping.ts';
-import { idempotency } from '@daybook/infra/http/idempotency.ts';
-import { postgresIdempotency } from '@daybook/infra/http/idempotency-store.ts';
 import { internalRoutes } from '@daybook/infra/http/internal-routes.ts';
 import { openApiFragment } from '@daybook/infra/http/openapi.ts';
-import { postgresCounts, rateLimits, ratePolicies } from '@daybook/infra/http/rate-limits.ts';
+import { openSharedGate } from '@daybook/infra/http/shared-gate.ts';
 import { parseAllowHosts } from '@daybook/infra/outbound/allow-hosts.ts';
 import { defineService, type Platform, type Readiness } from '@daybook/infra/platform.ts';
 import { askParts, notReady } from '@daybook/infra/readiness.ts';
@@ -32,22 +28,17 @@ export const commandService = defineService({
   name: 'command-service',
   settings,
   start: async (platform, _links, config) => {
-    const { database, eventStore, clock, vault, log } = platform;
+    const { database, eventStore, clock, log } = platform;
     const commands = allCommands(portsOf(platform, config));
     const bus = makeCommandBus({ commands, eventStore, schemaVersion: currentVersion, clock, log });
-    const policies = ratePolicies(config.rateLimits);
-    const limits = rateLimits({ policies, store: postgresCounts(database, policies), log });
-    const idempotencyStore = postgresIdempotency({ database, vault });
-    const housekeeping = startHousekeeping({ database, idempotency: idempotencyStore, log });
+    const gate = openSharedGate({ platform, limits: config.rateLimits });
     const relay = startRelay(platform);
     const routers = [
       internalRoutes({ commands: bus, secret: config.services.secret, nonces: postgresNonces(database) }),
       commandRoutes({
+        ...gate,
         commands,
         bus,
-        authenticate: bearerAuthentication(platform.tokens),
-        limits,
-        idempotency: idempotency({ store: idempotencyStore, vault, log }),
         log,
         bodyLimitBytes: config.http.bodyLimitBytes,
       }),
@@ -58,8 +49,7 @@ export const commandService = defineService({
       commandSender: bus,
       ready: () => readiness(platform, relay),
       stop: async () => {
-        await housekeeping.stop();
-        await limits.close();
+        await gate.close();
         await relay.stop();
       },
     });

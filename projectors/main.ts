@@ -1,0 +1,55 @@
+/** The projectors: fold events into read models. */
+import { daybookSettings } from '@daybook/infra/config/settings.ts';
+import { defineService } from '@daybook/infra/platform.ts';
+import { askParts, notReady } from '@daybook/infra/readiness.ts';
+import { projectionConsumer } from '@daybook/infra/runtime/checkpoints.ts';
+import { runProjector } from '@daybook/infra/runtime/run-projector.ts';
+import { eventsTopic } from '@daybook/schemas/contracts.ts';
+import { projections } from './capabilities.ts';
+
+/** Several may run on one database: they share the partitions of each projection. */
+export const projectors = defineService({
+  name: 'projectors',
+  settings: daybookSettings.pick({ installation: true }),
+  start: (platform) => {
+    const { topics, eventStore, codec, database, wakeups, log } = platform;
+    const stopping = new AbortController();
+    const shown = new Set<string>();
+    const running = projections.map((projection) =>
+      runProjector({
+        projection,
+        topics,
+        eventStore,
+        codec,
+        database,
+        wakeups,
+        log,
+        signal: stopping.signal,
+        onReady: () => shown.add(projection.name),
+      }).catch((error: unknown) => {
+        shown.delete(projection.name);
+        log.error('A projector stopped.', { projection: projection.name, error });
+      }),
+    );
+    return Promise.resolve({
+      ready: () =>
+        askParts(
+          Object.fromEntries(
+            projections.map((projection) => [
+              `projection ${projection.name}`,
+              async () => {
+                if (!shown.has(projection.name)) throw notReady('The read model is not shown yet.');
+                const lags = await topics.lag(eventsTopic, projectionConsumer(projection).group);
+                const behind = lags.reduce((sum, { next, end }) => sum + (end - next), 0);
+                return `${String(behind)} events behind`;
+              },
+            ]),
+          ),
+        ),
+      stop: async () => {
+        stopping.abort();
+        await Promise.all(running);
+      },
+    });
+  },
+});
