@@ -101,9 +101,7 @@ describe('unknown types and versions are refused', () => {
   test.each(Object.entries(refusals))('%s', (_, work) => {
     expect(() => work('Unheard', 1)).toThrow(unknown({ type: 'Unheard' }));
     for (const version of [0, 3, 1.5])
-      expect(() => work('PriceObserved', version)).toThrow(
-        unknown({ type: 'PriceObserved', version }),
-      );
+      expect(() => work('PriceObserved', version)).toThrow(unknown({ type: 'PriceObserved', version }));
   });
 
   test.each(['constructor', '__proto__', 'toString'])('%s is no type', (type) => {
