@@ -1,6 +1,6 @@
 import { isDaybookError } from '@daybook/kernel/errors.ts';
 import type { Log } from '@daybook/kernel/ports/outside.ts';
-import { pauseMs, type BackOff } from './back-off.ts';
+import { backOffMs, reasonOf, type BackOff } from '../runtime/loop.ts';
 import type { Claim, GroupLedger } from './group-ledger.ts';
 
 type Move = Claim & { next: number; resolve: (held: boolean) => void };
@@ -38,10 +38,10 @@ export function makeCommitter(
       } catch (error) {
         const passing = isDaybookError(error) && error.retry !== 'never';
         if (!passing || leaseUntil() <= performance.now()) {
-          log.error('Offsets could not be committed; their batches come again.', { error });
+          log.error('Offsets could not be committed; their batches come again.', reasonOf(error));
           return new Set();
         }
-        await new Promise((wake) => setTimeout(wake, pauseMs(attempt, backOff, Math.random())));
+        await new Promise((wake) => setTimeout(wake, backOffMs(backOff, attempt)));
       }
     }
   }

@@ -13,7 +13,7 @@
 import type { Log } from '@daybook/kernel/ports/outside.ts';
 import type { Batch, Verdict } from '@daybook/kernel/ports/topics.ts';
 import type { Wakeups } from '../database/wakeups.ts';
-import { pauseMs, type BackOff } from './back-off.ts';
+import { backOffMs, reasonOf, type BackOff } from '../runtime/loop.ts';
 import { makeBell } from './bell.ts';
 import { makeCommitter } from './committer.ts';
 import { groupChannel, topicChannel, type GroupLedger, type Held, type Membership } from './group-ledger.ts';
@@ -64,6 +64,7 @@ export async function runMember(options: MemberOptions): Promise<void> {
 
   const context: WorkerContext = {
     topic,
+    group,
     ledger,
     handler: options.handler,
     maxBatch,
@@ -112,7 +113,7 @@ export async function runMember(options: MemberOptions): Promise<void> {
       .then(() => workPartition(part, context))
       .then(() => (part.state === 'surplus' && !signal.aborted ? giveUp(part) : undefined))
       .catch((error: unknown) => {
-        log.error('A partition could not be given up; its lease does that.', { error });
+        log.error('A partition could not be given up; its lease does that.', reasonOf(error));
         lose(part);
       });
     workers.set(part.partition, worker);
@@ -136,9 +137,9 @@ export async function runMember(options: MemberOptions): Promise<void> {
         failures = 0;
       } catch (error) {
         failures += 1;
-        log.warn('A consumer could not renew its lease.', { failures, error });
+        log.warn('A consumer could not renew its lease.', { failures, ...reasonOf(error) });
       }
-      const pause = failures === 0 ? pace.heartbeatMs : pauseMs(failures, pace.backOff, Math.random());
+      const pause = failures === 0 ? pace.heartbeatMs : backOffMs(pace.backOff, failures);
       await regrouped.next(Math.min(pause, pace.heartbeatMs), left.signal);
     }
   }
@@ -172,7 +173,7 @@ export async function runMember(options: MemberOptions): Promise<void> {
       }
       return answers.length > 0 ? 'some' : 'none';
     } catch (error) {
-      log.warn('A consumer could not fetch.', { error });
+      log.warn('A consumer could not fetch.', reasonOf(error));
       return 'failed';
     }
   }
@@ -203,7 +204,7 @@ export async function runMember(options: MemberOptions): Promise<void> {
     signal.removeEventListener('abort', onAbort);
   }
   await ledger.leave().catch((error: unknown) => {
-    log.warn('A consumer could not leave its group; its lease does that.', { error });
+    log.warn('A consumer could not leave its group; its lease does that.', reasonOf(error));
   });
   wakeups.notify(groupChannel(topic, group));
 }

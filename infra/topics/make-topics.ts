@@ -2,7 +2,6 @@ import { DaybookError } from '@daybook/kernel/errors.ts';
 import type { Log } from '@daybook/kernel/ports/outside.ts';
 import type { Topics } from '@daybook/kernel/ports/topics.ts';
 import type { Wakeups } from '../database/wakeups.ts';
-import { defaultBackOff } from './back-off.ts';
 import { runMember, type MemberPace } from './consumer-group-member.ts';
 import { topicChannel } from './group-ledger.ts';
 import { partitionOf } from './partitioner.ts';
@@ -23,7 +22,7 @@ const defaultPace: MemberPace = {
   heartbeatMs: 1_250,
   activePollMs: 10,
   idlePollMs: 500,
-  backOff: defaultBackOff,
+  backOff: { firstMs: 100, mostMs: 30_000 },
 };
 
 const defaultMaxBatch = 500;

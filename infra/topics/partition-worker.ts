@@ -1,13 +1,15 @@
 import { isDaybookError } from '@daybook/kernel/errors.ts';
 import type { Log } from '@daybook/kernel/ports/outside.ts';
 import { done, type Batch, type Verdict } from '@daybook/kernel/ports/topics.ts';
-import { pauseMs, type BackOff } from './back-off.ts';
+import { countParked } from '../telemetry/metrics.ts';
+import { backOffMs, reasonOf, type BackOff } from '../runtime/loop.ts';
 import type { Claim, GroupLedger } from './group-ledger.ts';
 import { comeAgain, putBack, takeDelivery, type Delivery, type HeldPartition } from './held-partition.ts';
 
 /** What a worker needs of the member it belongs to. */
 export type WorkerContext = Readonly<{
   topic: string;
+  group: string;
   ledger: GroupLedger;
   handler: (batch: Batch) => Promise<Verdict>;
   maxBatch: number;
@@ -93,8 +95,13 @@ async function ask(part: HeldPartition, delivery: Delivery, context: WorkerConte
     return verdict;
   } catch (error) {
     const attempt = delivery.messages[0]?.attempt ?? 1;
-    const afterMs = pauseMs(attempt, context.backOff, Math.random());
-    log.error('A handler failed; its batch comes again.', { ...fields, attempt, afterMs, error });
+    const afterMs = backOffMs(context.backOff, attempt);
+    log.error('A handler failed; its batch comes again.', {
+      ...fields,
+      attempt,
+      afterMs,
+      ...reasonOf(error),
+    });
     return { do: 'retry', afterMs, reason: 'The handler failed.' };
   }
 }
@@ -140,7 +147,10 @@ async function settle(
   );
   if (!settled) return;
   part.attempts = 0;
-  if (parked !== undefined) part.blocked.add(parked.key);
+  if (parked !== undefined) {
+    part.blocked.add(parked.key);
+    countParked(context.topic, context.group);
+  }
   putBack(part, delivery.covered, next);
 }
 
@@ -207,12 +217,12 @@ export async function persist<T>(
       if (!passing || part.state === 'lost' || context.leaseUntil() <= performance.now()) {
         context.log.error('Progress could not be recorded; it is taken up from its last place.', {
           partition: part.partition,
-          error,
+          ...reasonOf(error),
         });
         lose(part);
         return undefined;
       }
-      await new Promise((wake) => setTimeout(wake, pauseMs(attempt, context.backOff, Math.random())));
+      await new Promise((wake) => setTimeout(wake, backOffMs(context.backOff, attempt)));
     }
   }
 }

@@ -1,5 +1,6 @@
 import type { Log } from '@daybook/kernel/ports/outside.ts';
 import type { Database } from '../database/database.ts';
+import { reasonOf } from '../runtime/loop.ts';
 import { ask } from './postgres-statement.ts';
 
 /**
@@ -58,7 +59,7 @@ export function startRetention(
       const removed = await removeExpired(database, policy);
       if (removed > 0) log.info('Messages beyond their retention were removed.', { removed });
     } catch (error) {
-      log.warn('Retention could not be applied.', { error });
+      log.warn('Retention could not be applied.', reasonOf(error));
     }
     busy = false;
   };

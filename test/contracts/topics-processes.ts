@@ -5,7 +5,7 @@ import type { Topics } from '@daybook/kernel/ports/topics.ts';
 import { silentLog } from '@daybook/test/support/silent-log.ts';
 import type { Subject } from './contract.ts';
 import { stallable } from './stalled-engine.ts';
-import type { TopicsProcess, TopicsSubject } from './topics-clause.ts';
+import type { TopicsProcess, TopicsSubject } from './topics.subject.ts';
 
 /** What a process has of its own: its connections to the broker. */
 export type Opened = Readonly<{ engine: TopicEngine; wakeups: Wakeups }>;
@@ -21,7 +21,7 @@ export async function processesOver(
   { patienceMs, ...lease }: Times,
   bend: (topics: Topics) => Partial<Topics> = () => ({}),
 ): Promise<Subject<TopicsSubject>> {
-  const pace = { ...lease, activePollMs: 5, idlePollMs: 50, backOff: { firstMs: 10, maxMs: 50 } };
+  const pace = { ...lease, activePollMs: 5, idlePollMs: 50, backOff: { firstMs: 10, mostMs: 50 } };
   const processes: (TopicsProcess & { close(): Promise<void> })[] = [];
   const start = async (): Promise<TopicsProcess> => {
     const { engine, wakeups } = await open();

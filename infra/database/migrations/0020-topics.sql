@@ -445,10 +445,10 @@ create table topics.relays (
   moved_at timestamptz
 ) with (fillfactor = 30);
 
--- Publishes a relay's batch and moves its checkpoint in one transaction: both or neither, and neither for a relay that no
--- longer leads. False in that case.
+-- Publishes a relay's batch and moves its checkpoint from `p_after` to `p_position` in one transaction: both or neither,
+-- and neither for a relay that no longer leads, or for a call whose work is done already. False in those cases.
 create function topics.forward(
-  p_relay text, p_owner uuid, p_epoch bigint, p_lease_ms integer, p_position text,
+  p_relay text, p_owner uuid, p_epoch bigint, p_lease_ms integer, p_after text, p_position text,
   p_topic integer, p_touched integer[], p_counts integer[], p_partitions integer[], p_places integer[],
   p_starts integer[], p_key_bytes integer[], p_value_bytes integer[], p_headers json[], p_content bytea
 ) returns boolean
@@ -460,7 +460,7 @@ begin
   update topics.relays r
      set position = p_position, forwarded = r.forwarded + cardinality(p_partitions), moved_at = clock_timestamp(),
          expires_at = clock_timestamp() + p_lease_ms * interval '1 ms'
-   where r.name = p_relay and r.owner = p_owner and r.epoch = p_epoch and r.position < p_position;
+   where r.name = p_relay and r.owner = p_owner and r.epoch = p_epoch and r.position = p_after;
   if not found then
     return false;
   end if;

@@ -12,7 +12,7 @@ import {
   text,
   topic,
   type TopicsSubject,
-} from './topics-clause.ts';
+} from './topics.subject.ts';
 
 const numbered = (count: number, prefix = 'm') =>
   Array.from({ length: count }, (_, n) => message(`key-${String(n)}`, `${prefix}${String(n)}`));

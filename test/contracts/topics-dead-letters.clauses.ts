@@ -7,7 +7,7 @@ import {
   type Verdict,
 } from '@daybook/kernel/ports/topics.ts';
 import type { Clause } from './contract.ts';
-import { behind, consume, group, message, soon, text, topic, type TopicsSubject } from './topics-clause.ts';
+import { behind, consume, group, message, soon, text, topic, type TopicsSubject } from './topics.subject.ts';
 
 /** Parks the message with this text, every time it comes while `bad` says so. */
 function parking(bad: ReadonlySet<string>) {

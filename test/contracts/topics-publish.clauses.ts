@@ -1,7 +1,7 @@
 import { expect } from '@jest/globals';
 import type { Topics } from '@daybook/kernel/ports/topics.ts';
 import type { Clause } from './contract.ts';
-import { consume, message, soon, text, topic, type TopicsSubject } from './topics-clause.ts';
+import { consume, message, soon, text, topic, type TopicsSubject } from './topics.subject.ts';
 
 export const publishClauses: readonly Clause<TopicsSubject>[] = [
   {

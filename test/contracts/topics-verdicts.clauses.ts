@@ -11,7 +11,7 @@ import {
   text,
   topic,
   type TopicsSubject,
-} from './topics-clause.ts';
+} from './topics.subject.ts';
 
 export const verdictClauses: readonly Clause<TopicsSubject>[] = [
   {

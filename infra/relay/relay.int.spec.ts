@@ -1,0 +1,330 @@
+import { randomUUID } from 'node:crypto';
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { DaybookError } from '@daybook/kernel/errors.ts';
+import type { NewEvent, RecordedEvent } from '@daybook/kernel/event.ts';
+import type { EventStore } from '@daybook/kernel/ports/event-store.ts';
+import { done, type InMessage, type Topics } from '@daybook/kernel/ports/topics.ts';
+import { eventually } from '@daybook/test/support/eventually.ts';
+import { jsonCodec } from '@daybook/test/support/json-codec.ts';
+import { freshDatabase } from '@daybook/test/support/postgres.ts';
+import { silentLog } from '@daybook/test/support/silent-log.ts';
+import { memoryWakeups, type Wakeups } from '../database/wakeups.ts';
+import { postgresEventStore } from '../event-store/postgres.ts';
+import { postgresTopics } from '../topics/postgres-topics.ts';
+import { relayLag } from './relay-lag.ts';
+import { relayInDatabase, relayThroughTopics, type RelayOutput } from './relay-output.ts';
+import { runRelay, type RelayOptions, type RelayStep } from './relay.ts';
+
+const topic = 'daybook.events.v1';
+const tenants = ['tenant-a', 'tenant-b', 'tenant-c'];
+const leaseMs = 400;
+
+let fresh: Awaited<ReturnType<typeof freshDatabase>>;
+let wakeups: Wakeups;
+let eventStore: EventStore;
+let topics: Topics;
+
+beforeEach(async () => {
+  fresh = await freshDatabase();
+  wakeups = memoryWakeups();
+  const { database } = fresh;
+  eventStore = postgresEventStore({ database, wakeups, log: silentLog });
+  topics = postgresTopics({ database, wakeups, log: silentLog, retention: { everyMs: 0 } });
+  await topics.ensure(topic, { partitions: 4 });
+});
+afterEach(async () => {
+  await topics.close();
+  await eventStore.close();
+  await fresh.drop();
+});
+
+type Outputs = Readonly<Record<string, (instance?: string) => RelayOutput>>;
+
+/** The two ways to publish; `instance` as a process of that name has it. */
+const outputs: Outputs = {
+  'through the port': (instance) =>
+    relayThroughTopics({ database: fresh.database, topics, topic, leaseMs, ...(instance && { instance }) }),
+  'in one transaction': (instance) =>
+    relayInDatabase({ database: fresh.database, wakeups, topic, leaseMs, ...(instance && { instance }) }),
+};
+
+const codec: RelayOptions['codec'] = {
+  encodeEvent: async (event) => jsonCodec.encode(event),
+  encodeEvents: async (events) => events.map((event) => jsonCodec.encode(event)),
+};
+
+function relay(output: RelayOutput, options: Partial<RelayOptions> = {}) {
+  const stopping = new AbortController();
+  const ended = runRelay({
+    eventStore,
+    codec,
+    output,
+    log: silentLog,
+    signal: stopping.signal,
+    pageSize: 7,
+    backOff: { firstMs: 5, mostMs: 50 },
+    ...options,
+  });
+  // What a test expects of the end it awaits itself.
+  ended.catch(() => undefined);
+  return {
+    ended,
+    stop: () => {
+      stopping.abort();
+      return ended;
+    },
+  };
+}
+
+let written = 0;
+/** Appends events, one by one, tenants in turn. */
+async function record(count: number, type = 'ThingHappened'): Promise<void> {
+  for (let n = 0; n < count; n += 1) {
+    written += 1;
+    const tenantId = tenants[n % tenants.length] ?? '';
+    const event: NewEvent = {
+      id: randomUUID(),
+      type,
+      data: { n: written },
+      metadata: {
+        schemaVersion: 1,
+        tenantId,
+        actor: { kind: 'system', id: 'test' },
+        commandId: randomUUID(),
+        correlationId: randomUUID(),
+      },
+    };
+    await eventStore.append(`thing-${tenantId}`, 'any', [event]);
+  }
+}
+
+async function recorded(): Promise<RecordedEvent[]> {
+  const events: RecordedEvent[] = [];
+  for await (const page of eventStore.readAll()) events.push(...page);
+  return events;
+}
+
+/** Everything on the topic, in the order of each partition. */
+async function published(): Promise<InMessage[]> {
+  const seen: InMessage[] = [];
+  const leaving = new AbortController();
+  const group = randomUUID();
+  const run = topics.run(
+    topic,
+    group,
+    async ({ messages }) => {
+      seen.push(...messages);
+      return done;
+    },
+    { signal: leaving.signal },
+  );
+  await eventually(async () => {
+    const lag = await topics.lag(topic, group);
+    expect(lag.every(({ next, end }) => next === end)).toBe(true);
+  });
+  leaving.abort();
+  await run;
+  return seen;
+}
+
+/** The oracle: nothing lost; per tenant in order once repeats are dropped; nothing that is not stored. Gives the repeats. */
+async function verify(): Promise<number> {
+  const events = await recorded();
+  const messages = await published();
+  for (const tenant of tenants) {
+    const expected = events.filter(({ metadata }) => metadata.tenantId === tenant).map(({ id }) => id);
+    let last = '';
+    const deduplicated = messages
+      .filter(({ key }) => key === tenant)
+      .filter(({ headers }) => {
+        const position = headers['ce_position'] ?? '';
+        if (position <= last) return false;
+        last = position;
+        return true;
+      })
+      .map(({ headers }) => headers['ce_id']);
+    expect(deduplicated).toEqual(expected);
+  }
+  return messages.length - events.length;
+}
+
+const upToDate = async (): Promise<void> => {
+  expect(await relayLag({ database: fresh.database, eventStore })).toMatchObject({ events: 0, seconds: 0 });
+};
+
+describe.each(Object.keys(outputs))('the relay, %s', (way) => {
+  const outputOf = (instance?: string): RelayOutput => (outputs[way] as Outputs[string])(instance);
+
+  test('forwards the log in order, follows it live, and goes on where it stopped', async () => {
+    await record(20);
+    const first = relay(outputOf());
+    await eventually(upToDate);
+    await record(5);
+    await eventually(upToDate);
+    await first.stop();
+    await record(5);
+    expect(await relayLag({ database: fresh.database, eventStore })).toMatchObject({
+      events: 5,
+      leads: false,
+    });
+    const second = relay(outputOf());
+    await eventually(upToDate);
+    await second.stop();
+    expect(await verify()).toBe(0);
+  });
+
+  const deaths: [RelayStep, number][] = [
+    ['leading', 1],
+    ['read', 2],
+    ['encoded', 2],
+    ['forwarded', 2],
+    ...(way === 'through the port' ? ([['published', 2]] as [RelayStep, number][]) : []),
+  ];
+  test.each(deaths)('a death after step "%s" loses nothing', async (step, times) => {
+    await record(30);
+    let reached = 0;
+    const dying = relay(outputOf('relay'), {
+      probe: (at) => {
+        if (at === step && (reached += 1) === times) throw new Error('killed');
+      },
+    });
+    await expect(dying.ended).rejects.toThrow('killed');
+    expect(reached).toBeGreaterThanOrEqual(times);
+    const heir = relay(outputOf('relay'));
+    await eventually(upToDate);
+    await heir.stop();
+    // At most the one page that was published and not recorded as such.
+    expect(await verify()).toBe(step === 'published' ? 7 : 0);
+  });
+
+  test('one leads; the other stands by, and takes over when the lease is over', async () => {
+    await record(10);
+    const led: string[] = [];
+    const dying = relay(outputOf(), {
+      hooks: { leading: (leads) => leads && led.push('first') },
+      probe: (at) => {
+        if (at === 'read' && written > 10) throw new Error('killed');
+      },
+    });
+    await eventually(() => expect(led).toEqual(['first']));
+    const standby = relay(outputOf(), { hooks: { leading: (leads) => leads && led.push('second') } });
+    await eventually(upToDate);
+    expect(led).toEqual(['first']);
+    await record(10);
+    await expect(dying.ended).rejects.toThrow('killed');
+    await eventually(upToDate);
+    expect(led).toEqual(['first', 'second']);
+    await standby.stop();
+    expect(await verify()).toBe(0);
+  });
+
+  test('a leader that was paused past its lease writes nothing when it wakes up', async () => {
+    await record(10);
+    let wake: () => void = () => undefined;
+    const paused = new Promise<void>((resolve) => (wake = resolve));
+    let asleep = false;
+    const whole = outputOf();
+    const gate = async (): Promise<void> => {
+      if (asleep) await paused;
+    };
+    const sleepy: RelayOutput = {
+      ...whole,
+      lead: { ...whole.lead, keep: (epoch) => gate().then(() => whole.lead.keep(epoch)) },
+      forward: (batch, between) => gate().then(() => whole.forward(batch, between)),
+    };
+    const old = relay(sleepy, {
+      probe: (at) => {
+        if (at === 'encoded') asleep = true;
+      },
+    });
+    await eventually(() => expect(asleep).toBe(true));
+    const heir = relay(outputOf());
+    await eventually(upToDate);
+    await record(3);
+    await eventually(upToDate);
+    asleep = false;
+    wake();
+    await record(3);
+    await eventually(upToDate);
+    await Promise.all([old.stop(), heir.stop()]);
+    expect(await verify()).toBe(0);
+  });
+
+  test('an event that cannot be encoded stops it in plain words, before anything of its page is published', async () => {
+    await record(8);
+    await record(1, 'Strange');
+    await record(3);
+    const refuse = (event: RecordedEvent): void => {
+      if (event.type !== 'Strange') return;
+      throw new DaybookError('schema-unknown', 'No such type.', { fields: { subject: 'Strange' } });
+    };
+    const failed: [string, boolean][] = [];
+    const stopped = relay(outputOf(), {
+      codec: {
+        encodeEvent: async (event) => {
+          refuse(event);
+          return jsonCodec.encode(event);
+        },
+        encodeEvents: async (events) => {
+          events.forEach(refuse);
+          return codec.encodeEvents(events);
+        },
+      },
+      hooks: { failed: (error, forGood) => failed.push([error.code, forGood]) },
+    });
+    await expect(stopped.ended).rejects.toMatchObject({
+      code: 'schema-unknown',
+      retry: 'never',
+      fields: { type: 'Strange', stream: 'thing-tenant-a', subject: 'Strange', schemaVersion: 1 },
+    });
+    expect(failed).toEqual([['schema-unknown', true]]);
+    expect(await published()).toHaveLength(7);
+    expect(await relayLag({ database: fresh.database, eventStore })).toMatchObject({
+      events: 5,
+      leads: false,
+    });
+    const mended = relay(outputOf());
+    await eventually(upToDate);
+    await mended.stop();
+    expect(await verify()).toBe(0);
+  });
+
+  test('waits through a registry and an engine that are away', async () => {
+    await record(10);
+    const whole = outputOf();
+    let failures = 0;
+    const flaky = (): void => {
+      failures += 1;
+      if (failures < 4) throw new DaybookError('unavailable', 'Away.', { retry: 'later' });
+    };
+    const running = relay(
+      {
+        ...whole,
+        forward: async (batch, between) => {
+          flaky();
+          return whole.forward(batch, between);
+        },
+      },
+      {
+        codec: {
+          ...codec,
+          encodeEvents: async (events) => {
+            flaky();
+            return codec.encodeEvents(events);
+          },
+        },
+      },
+    );
+    await eventually(upToDate);
+    await running.stop();
+    expect(await verify()).toBe(0);
+  });
+});
+
+test('the lag of a relay that never ran is the whole log, counted up to a limit', async () => {
+  await record(5);
+  const { database } = fresh;
+  expect(await relayLag({ database, eventStore, countUpTo: 3 })).toMatchObject({ events: 3, leads: false });
+  const { seconds } = await relayLag({ database, eventStore });
+  expect(seconds).toBeGreaterThanOrEqual(0);
+});
