@@ -25,6 +25,8 @@ export type DatabaseOptions = Readonly<{
   applicationName?: string;
   /** Longest statement in milliseconds. Default 30 000. */
   statementTimeoutMs?: number;
+  /** Server settings of the connections beside ours, such as `{ enable_seqscan: 'off' }`. */
+  settings?: Readonly<Record<string, string>>;
   log: Log;
 }>;
 
@@ -52,6 +54,7 @@ export function openDatabase(options: DatabaseOptions): Database {
     `-c statement_timeout=${String(options.statementTimeoutMs ?? 30_000)}`,
     '-c idle_in_transaction_session_timeout=60000',
     ...(options.role === undefined ? [] : [`-c role=${options.role}`]),
+    ...Object.entries(options.settings ?? {}).map(([name, value]) => `-c ${name}=${value}`),
   ];
   const connection = {
     connectionString: options.url,

@@ -35,8 +35,7 @@ type Pending = Readonly<{
 
 /**
  * @param write writes a group in one transaction and answers with one outcome an append, in order. In a group no event
- *   id occurs twice, and every append to a stream after the first one expects anything. Where it throws, every caller
- *   of the group gets the error.
+ *   id stands twice. Where it throws, every caller of the group gets the error.
  */
 export function makeGroupCommit(
   write: (group: readonly AppendRequest[]) => Promise<readonly Outcome[]>,
@@ -130,12 +129,11 @@ export function makeGroupCommit(
   };
 }
 
-/** The first appends that can stand in one group. What clashes with one of them waits for the next. */
+/** The first appends that can stand in one group. A repeat of one of them waits for the next. */
 function takeGroup(
   queue: readonly Pending[],
   limits: Pick<GroupCommitLimits, 'maxAppends' | 'maxSize'>,
 ): { group: Pending[]; left: Pending[]; size: number } {
-  const streams = new Set<string>();
   const ids = new Set<string>();
   const group: Pending[] = [];
   const left: Pending[] = [];
@@ -145,14 +143,10 @@ function takeGroup(
     const pending = queue[index] as Pending;
     const { request } = pending;
     if (group.length > 0 && size + request.size > limits.maxSize) break;
-    const clashes =
-      (streams.has(request.stream) && request.expected !== 'any') ||
-      request.events.some(({ id }) => ids.has(id));
-    if (clashes) {
+    if (request.events.some(({ id }) => ids.has(id))) {
       left.push(pending);
       continue;
     }
-    streams.add(request.stream);
     for (const { id } of request.events) ids.add(id);
     group.push(pending);
     size += request.size;

@@ -10,7 +10,7 @@ import { makeGroupCommit, type GroupCommitLimits } from './group-commit.ts';
 import { pagesAhead } from './pages-ahead.ts';
 import { fromPosition, toPosition } from './position.ts';
 import { tail, type PollLimits } from './tail.ts';
-import { makeGroupWriter } from './write-group.ts';
+import { openGroupWriter } from './write-group.ts';
 
 export type PostgresEventStoreOptions = Readonly<{
   database: Database;
@@ -46,17 +46,20 @@ export function postgresEventStore(options: PostgresEventStoreOptions): EventSto
     answerLimitMs = 20_000,
     poll = { shortestMs: 20, longestMs: 500 },
   } = options;
+  const limits = { ...defaultLimits, ...options.limits };
   const closing = new AbortController();
-  const writeGroup = makeGroupWriter({ database, log, answerLimitMs });
-  const groups = makeGroupCommit(
-    async (group) => {
-      const outcomes = await writeGroup(group);
-      // After commit, since a notification inside the transaction takes a global lock of its own at commit.
-      if (outcomes.some((outcome) => !(outcome instanceof Error))) wakeups.notify('log');
-      return outcomes;
-    },
-    { ...defaultLimits, ...options.limits },
-  );
+  const writer = openGroupWriter({
+    url: database.url,
+    connections: limits.maxGroups,
+    answerLimitMs,
+    log,
+  });
+  const groups = makeGroupCommit(async (group) => {
+    const outcomes = await writer.write(group);
+    // After commit, since a notification inside the transaction takes a global lock of its own at commit.
+    if (outcomes.some((outcome) => !(outcome instanceof Error))) wakeups.notify('log');
+    return outcomes;
+  }, limits);
 
   const events = async (name: string, text: string, values: unknown[]): Promise<RecordedEvent[]> =>
     toEvents(await query(database.pool, name, text, values));
@@ -103,6 +106,7 @@ export function postgresEventStore(options: PostgresEventStoreOptions): EventSto
     close: async () => {
       closing.abort();
       await groups.close();
+      await writer.close();
     },
   };
 }

@@ -1,24 +1,53 @@
 import pg from 'pg';
 import { DaybookError } from '@daybook/kernel/errors.ts';
 import type { Log } from '@daybook/kernel/ports/outside.ts';
-import { translateDatabaseError, type Database } from '../database/database.ts';
+import { openDatabase, translateDatabaseError } from '../database/database.ts';
 import type { AppendRequest } from './append-request.ts';
-import { appendStatement, toOutcome, type OutcomeRow } from './append-statement.ts';
+import { appendStatement, toOutcomes, type AppendRow } from './append-statement.ts';
 import type { Outcome } from './group-commit.ts';
 
-/**
- * Writes groups: one statement, one transaction. Where the server refuses a group for good (something in one append
- * that no check foresaw), the appends are written one by one, so that only the one at fault fails.
- * @throws `unavailable` where nothing is stored, `timeout` where that is unknown
- */
-export function makeGroupWriter(options: {
-  database: Database;
-  log: Log;
-  answerLimitMs: number;
-}): (group: readonly AppendRequest[]) => Promise<readonly Outcome[]> {
-  const { database, log, answerLimitMs } = options;
+/** Writes groups of appends. */
+export type GroupWriter = Readonly<{
+  /**
+   * One statement, one transaction, one outcome an append. Where the server refuses a group for good (something in one
+   * append that no check foresaw), the appends are written one by one, so that only the one at fault fails.
+   * @throws `unavailable` where nothing is stored, `timeout` where that is unknown
+   */
+  write(group: readonly AppendRequest[]): Promise<readonly Outcome[]>;
+  close(): Promise<void>;
+}>;
 
-  async function write(group: readonly AppendRequest[]): Promise<readonly Outcome[]> {
+/**
+ * Bounds the wait for another process's writer that hangs with the lock held. The statement then fails as a whole, with
+ * nothing stored.
+ */
+const lockTimeoutMs = 10_000;
+
+/**
+ * A writer with connections of its own: appends never wait for queries, and the planner's settings that `log.append`
+ * asks for concern nobody else.
+ * @param options.answerLimitMs longest wait for an answer before the connection is given up
+ */
+export function openGroupWriter(options: {
+  url: string;
+  connections: number;
+  answerLimitMs: number;
+  log: Log;
+}): GroupWriter {
+  const { url, connections, answerLimitMs, log } = options;
+  const database = openDatabase({
+    url,
+    poolSize: connections,
+    applicationName: 'daybook log',
+    settings: {
+      enable_seqscan: 'off',
+      plan_cache_mode: 'force_generic_plan',
+      lock_timeout: String(lockTimeoutMs),
+    },
+    log,
+  });
+
+  async function writeOnce(group: readonly AppendRequest[]): Promise<readonly Outcome[]> {
     const client = await database.pool.connect().catch((error: unknown) => {
       throw translateDatabaseError(error);
     });
@@ -28,9 +57,7 @@ export function makeGroupWriter(options: {
     client.on('error', ignore);
     try {
       const { rows } = await withinLimit(client.query<unknown[]>(appendStatement(group)), answerLimitMs);
-      return group.map((request, index) =>
-        toOutcome(request, rows[index] as unknown as OutcomeRow | undefined),
-      );
+      return toOutcomes(group, rows[0] as unknown as AppendRow | undefined);
     } catch (error) {
       failure = error;
       throw translateAppendError(error);
@@ -41,9 +68,9 @@ export function makeGroupWriter(options: {
     }
   }
 
-  return async (group) => {
+  async function write(group: readonly AppendRequest[]): Promise<readonly Outcome[]> {
     try {
-      return await write(group);
+      return await writeOnce(group);
     } catch (error) {
       if (group.length === 1 || !(error instanceof DaybookError) || error.retry !== 'never') throw error;
       log.warn('A group of appends was refused and is written one by one.', {
@@ -53,7 +80,7 @@ export function makeGroupWriter(options: {
       const outcomes: Outcome[] = [];
       for (const request of group) {
         outcomes.push(
-          await write([request]).then(
+          await writeOnce([request]).then(
             ([outcome]) => outcome as Outcome,
             (reason: unknown) => reason as DaybookError,
           ),
@@ -61,7 +88,9 @@ export function makeGroupWriter(options: {
       }
       return outcomes;
     }
-  };
+  }
+
+  return { write, close: () => database.close() };
 }
 
 /** True for an error the server answered with: the transaction is rolled back and the connection goes on. */
