@@ -36,6 +36,8 @@ export type RunningServer = Readonly<{
 export async function startServer(options: ServerOptions): Promise<RunningServer> {
   const { listener, host = '127.0.0.1', port } = options;
   let stopping = false;
+  // Connections on which nothing was asked yet. Node does not count them as idle, and a stop would wait for them.
+  const unused = new Set<Socket>();
   const server = createServer(
     {
       maxHeaderSize: 16_384,
@@ -46,6 +48,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       noDelay: true,
     },
     (request, response) => {
+      unused.delete(request.socket);
       // A connection that is kept would send its next request into a process that is gone.
       if (stopping) response.setHeader('connection', 'close');
       listener(request, response);
@@ -53,6 +56,10 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   );
   server.maxHeadersCount = 100;
   server.on('clientError', refuse);
+  server.on('connection', (socket) => {
+    unused.add(socket);
+    socket.once('close', () => unused.delete(socket));
+  });
   await listening(server, port, host);
   const address = server.address() as AddressInfo;
   const shownHost = host.includes(':') ? `[${host}]` : host === '0.0.0.0' ? '127.0.0.1' : host;
@@ -62,6 +69,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     url: `http://${shownHost}:${String(address.port)}`,
     stop: (graceMs) => {
       stopping = true;
+      for (const socket of unused) socket.destroy();
       return (stopped ??= stopServer(server, graceMs));
     },
   };

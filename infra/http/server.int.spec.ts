@@ -1,0 +1,169 @@
+import { createServer } from 'node:http';
+import { connect } from 'node:net';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { eventually } from '@daybook/test/support/eventually.ts';
+import { signRequest } from '../tokens/service-signature.ts';
+import { httpCommandSender } from './http-command-sender.ts';
+import { startServer } from './server.ts';
+import { serviceSecret, startHttpSystem, type HttpSystem } from './system.fixture.ts';
+
+describe('stopping', () => {
+  test('lets requests under way end, closes what is idle, takes nothing new', async () => {
+    const answers: (() => void)[] = [];
+    const server = await startServer({
+      port: 0,
+      listener: (request, response) => {
+        if (request.url === '/slow') answers.push(() => response.end('done'));
+        else response.end('quick');
+      },
+    });
+    const idle = connect(server.port, '127.0.0.1');
+    const idleClosed = new Promise((done) => idle.on('close', done));
+    idle.resume();
+    const slow = fetch(`${server.url}/slow`);
+    await eventually(() => {
+      expect(answers).toHaveLength(1);
+    });
+    const stopped = server.stop(10_000);
+    await idleClosed;
+    await expect(fetch(`${server.url}/quick`)).rejects.toThrow();
+    answers[0]?.();
+    expect(await (await slow).text()).toBe('done');
+    await stopped;
+  });
+
+  test('cuts off what takes longer than the grace', async () => {
+    let asked = false;
+    const server = await startServer({
+      port: 0,
+      listener: () => {
+        asked = true;
+      },
+    });
+    const hanging = fetch(server.url).then(
+      () => 'answered',
+      () => 'cut off',
+    );
+    await eventually(() => {
+      expect(asked).toBe(true);
+    });
+    await server.stop(50);
+    expect(await hanging).toBe('cut off');
+  });
+
+  test('is told by /readyz while /livez still answers', async () => {
+    const system = await startHttpSystem();
+    system.stopping.abort();
+    expect((await system.call('GET', '/livez')).status).toBe(200);
+    const reply = await system.call('GET', '/readyz');
+    expect([reply.status, reply.json]).toEqual([
+      503,
+      { ready: false, parts: { process: { ready: false, detail: 'is stopping' } } },
+    ]);
+    await system.close();
+  });
+});
+
+test('a port in use is said in plain words', async () => {
+  const first = await startServer({ port: 0, listener: () => undefined });
+  await expect(startServer({ port: first.port, listener: () => undefined })).rejects.toMatchObject({
+    code: 'configuration-invalid',
+    message: 'Another process listens on this port: stop it, or choose another PORT.',
+  });
+  await first.stop(0);
+});
+
+test('behind a proxy only what was encrypted passes, and probes', async () => {
+  const system = await startHttpSystem({ app: { trustProxy: ['loopback'], requireHttps: true } });
+  const ask = (path: string, scheme: string) =>
+    system.call('GET', path, { headers: { 'x-forwarded-proto': scheme } }).then(({ status }) => status);
+  expect(await ask('/openapi.json', 'http')).toBe(403);
+  expect(await ask('/openapi.json', 'https')).toBe(200);
+  expect(await ask('/livez', 'http')).toBe(200);
+  await system.close();
+});
+
+describe('commands of other services', () => {
+  let system: HttpSystem;
+  beforeAll(async () => {
+    system = await startHttpSystem();
+  });
+  afterAll(() => system.close());
+
+  const delivery = {
+    tenantId: 'shop-1',
+    actor: { kind: 'process', id: 'priceChecks' },
+    commandId: '0d6cbd1c-5b0f-4b7e-8f34-9b1d5cfb4f10',
+    correlationId: 'request-9',
+  } as const;
+
+  test('are handled as in the same process, once for a command id', async () => {
+    const sender = httpCommandSender({ baseUrl: `${system.url}/`, secret: serviceSecret });
+    const call = { command: 'AddNote', input: { text: 'from afar' } };
+    const first = await sender.send(call, delivery);
+    expect(first).toMatchObject({ ok: true, revision: 0, answer: { text: 'from afar' } });
+    expect(await sender.send(call, delivery)).toEqual(first);
+    for await (const [event] of system.store.readAll()) {
+      expect(event?.metadata).toMatchObject({ ...delivery, tenantId: 'shop-1' });
+    }
+    expect(await sender.send({ command: 'Nothing', input: {} }, delivery)).toMatchObject({
+      ok: false,
+      rejection: { code: 'command-unknown' },
+    });
+    await sender.close();
+  });
+
+  test('without the secret are refused', async () => {
+    const stranger = httpCommandSender({ baseUrl: system.url, secret: 'another secret' });
+    await expect(stranger.send({ command: 'AddNote', input: { text: 'x' } }, delivery)).rejects.toMatchObject(
+      {
+        code: 'unavailable',
+        retry: 'never',
+        fields: { status: 401, problem: 'signature-invalid' },
+      },
+    );
+    await stranger.close();
+  });
+
+  test('that are replayed, changed or malformed are refused', async () => {
+    const path = '/internal/commands/AddNote';
+    const body = JSON.stringify({ input: { text: 'x' }, delivery });
+    const send = (headers: Record<string, string>, raw: string) =>
+      system.call('POST', path, { raw, headers });
+    const signed = signRequest(serviceSecret, { method: 'POST', path, body });
+    expect((await send(signed, body)).status).toBe(200);
+    expect((await send(signed, body)).json).toMatchObject({
+      code: 'signature-invalid',
+      about: { reason: 'replayed' },
+    });
+    const again = signRequest(serviceSecret, { method: 'POST', path, body });
+    expect((await send(again, body.replace('"x"', '"y"'))).status).toBe(401);
+    for (const other of [
+      '{',
+      '{}',
+      '{"input":{}}',
+      '{"input":[],"delivery":{}}',
+      '{"input":{},"delivery":{"tenantId":"a"}}',
+    ]) {
+      const headers = signRequest(serviceSecret, { method: 'POST', path, body: other });
+      expect((await send(headers, other)).status).toBe(400);
+    }
+  });
+
+  test('to nobody are unavailable; to somebody who does not answer, unknown', async () => {
+    const silent = createServer(() => undefined);
+    await new Promise<void>((done) => silent.listen(0, '127.0.0.1', done));
+    const { port } = silent.address() as { port: number };
+    const sender = httpCommandSender({
+      baseUrl: `http://127.0.0.1:${String(port)}`,
+      secret: 's',
+      timeoutMs: 100,
+    });
+    const call = { command: 'AddNote', input: {} };
+    await expect(sender.send(call, delivery)).rejects.toMatchObject({ code: 'timeout', retry: 'later' });
+    silent.closeAllConnections();
+    await new Promise((done) => silent.close(done));
+    await expect(sender.send(call, delivery)).rejects.toMatchObject({ code: 'unavailable', retry: 'later' });
+    await sender.close();
+  });
+});
