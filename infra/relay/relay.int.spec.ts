@@ -200,16 +200,18 @@ describe.each(Object.keys(outputs))('the relay, %s', (way) => {
   test('one leads; the other stands by, and takes over when the lease is over', async () => {
     await record(10);
     const led: string[] = [];
+    let doomed = false;
     const dying = relay(outputOf(), {
       hooks: { leading: (leads) => leads && led.push('first') },
       probe: (at) => {
-        if (at === 'read' && written > 10) throw new Error('killed');
+        if (at === 'read' && doomed) throw new Error('killed');
       },
     });
     await eventually(() => expect(led).toEqual(['first']));
     const standby = relay(outputOf(), { hooks: { leading: (leads) => leads && led.push('second') } });
     await eventually(upToDate);
     expect(led).toEqual(['first']);
+    doomed = true;
     await record(10);
     await expect(dying.ended).rejects.toThrow('killed');
     await eventually(upToDate);
