@@ -1,13 +1,11 @@
 import { accept, type Decider } from '@daybook/kernel/decider.ts';
 import type { MarketEvent } from '@daybook/schemas/market/events.generated.ts';
+import { sourcesOffAtFirst } from '@daybook/schemas/market/source-defaults.ts';
 import type { Source } from '@daybook/schemas/types/types.generated.ts';
 
 export type MarketSourceEvent = Extract<MarketEvent, { type: 'SourceEnabled' | 'SourceDisabled' }>;
 export type MarketSourceCommand = Readonly<{ type: 'SwitchSource'; source: Source; enabled: boolean }>;
 export type MarketSourceState = Readonly<{ enabled: boolean | null }>;
-
-/** Shops that want to be asked first: off until a tenant turns them on. */
-const offAtFirst: ReadonlySet<Source> = new Set(['amazon', 'ebay']);
 
 /** Whether a tenant lets products of a kind of shop be tracked. */
 export const marketSource: Decider<MarketSourceCommand, MarketSourceEvent, MarketSourceState> = {
@@ -21,7 +19,7 @@ export const marketSource: Decider<MarketSourceCommand, MarketSourceEvent, Marke
 };
 
 export function isEnabled(source: Source, { enabled }: MarketSourceState): boolean {
-  return enabled ?? !offAtFirst.has(source);
+  return enabled ?? !sourcesOffAtFirst.has(source);
 }
 
 /** The id part of a source's stream. */
