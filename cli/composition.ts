@@ -32,12 +32,11 @@ export type RunningDaybook = Readonly<{
 export async function startTogether(options: CompositionOptions): Promise<RunningDaybook> {
   const instance = `${hostname()} ${options.config.installation.dataFolder}`;
   return start(options, { name: 'daybook', instance }, async (platform, stopping, started) => {
-    const { 'command-service': first, ...others } = services;
-    const commandService = await startOne(first, platform, options, { commandSender: nobody, stopping });
-    started.push(commandService);
-    const commandSender = commandService.commandSender ?? nobody;
-    for (const service of Object.values(others)) {
-      started.push(await startOne(service, platform, options, { commandSender, stopping }));
+    let commandSender = nobody;
+    for (const service of await Promise.all(Object.values(services).map((load) => load()))) {
+      const running = await startOne(service, platform, options, { commandSender, stopping });
+      started.push(running);
+      commandSender = running.commandSender ?? commandSender;
     }
   });
 }

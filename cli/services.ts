@@ -1,15 +1,10 @@
-/** The services by name, in the order in which they start. */
+/** The services by name, in the order in which they start; each is loaded when it is needed. */
 import type { Service, ServiceName } from '@daybook/infra/platform.ts';
-import { commandService } from '@daybook/command-service/main.ts';
-import { projectors } from '@daybook/projectors/main.ts';
-import { queryService } from '@daybook/query-service/main.ts';
-import { sagas } from '@daybook/sagas/main.ts';
-import { scrapers } from '@daybook/scrapers/main.ts';
 
-export const services: Readonly<Record<ServiceName, Service>> = {
-  'command-service': commandService,
-  projectors,
-  'query-service': queryService,
-  sagas,
-  scrapers,
+export const services: Readonly<Record<ServiceName, () => Promise<Service>>> = {
+  'command-service': async () => (await import('@daybook/command-service/main.ts')).commandService,
+  projectors: async () => (await import('@daybook/projectors/main.ts')).projectors,
+  'query-service': async () => (await import('@daybook/query-service/main.ts')).queryService,
+  sagas: async () => (await import('@daybook/sagas/main.ts')).sagas,
+  scrapers: async () => (await import('@daybook/scrapers/main.ts')).scrapers,
 };

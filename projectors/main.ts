@@ -5,7 +5,7 @@ import { askParts, notReady } from '@daybook/infra/readiness.ts';
 import { projectionConsumer } from '@daybook/infra/runtime/checkpoints.ts';
 import { runProjector } from '@daybook/infra/runtime/run-projector.ts';
 import { eventsTopic } from '@daybook/schemas/contracts.ts';
-import { projections } from './capabilities.ts';
+import { allProjections } from './capabilities.ts';
 
 /** Several may run on one database: they share the partitions of each projection. */
 export const projectors = defineService({
@@ -15,7 +15,7 @@ export const projectors = defineService({
     const { topics, eventStore, codec, database, wakeups, log } = platform;
     const stopping = new AbortController();
     const shown = new Set<string>();
-    const running = projections.map((projection) =>
+    const running = allProjections.map((projection) =>
       runProjector({
         projection,
         topics,
@@ -35,7 +35,7 @@ export const projectors = defineService({
       ready: () =>
         askParts(
           Object.fromEntries(
-            projections.map((projection) => [
+            allProjections.map((projection) => [
               `projection ${projection.name}`,
               async () => {
                 if (!shown.has(projection.name)) throw notReady('The read model is not shown yet.');

@@ -42,7 +42,7 @@ async function runDatabase(options: CommonOptions): Promise<ExitCode> {
 }
 
 async function runService(name: Exclude<Runnable, 'database'>, options: CommonOptions): Promise<ExitCode> {
-  const service = services[name];
+  const service = await services[name]();
   const { folder, config } = await invocation(daybookSettings, options, (env) =>
     options.port === undefined && !env['PORT'] ? { PORT: usualPorts[name] } : {},
   );

@@ -94,6 +94,7 @@ async function trackAll(client: Client, shop: RunningShop): Promise<readonly Tra
       url,
       name: product.name,
       tags: product.tags,
+      ...(product.markup === 'shopify' ? { source: 'shopify' } : {}),
       ...(product.group === undefined ? {} : { group: product.group }),
     });
     if (productId !== undefined) tracked.push({ productId, slug: product.slug });
