@@ -4,6 +4,18 @@ import type { IdentityEvent } from '@daybook/schemas/identity/events.generated.t
 
 type Input = RecordedEvent<Extract<IdentityEvent, { type: 'SignupRequested' }>>;
 
+/** What the effect `sendVerificationMail` is told. */
+export type VerificationMail = Readonly<{
+  signupId: string;
+  /** Sealed. */
+  email: string;
+  /** Sealed. */
+  name: string;
+  expiresAt: string;
+  /** The command that asked for the sign-up: the token comes from it. */
+  commandId: string;
+}>;
+
 /** Mails the verification token of a sign-up. The effect derives the token again from the command. */
 export const verificationMail = defineProcess<Input, null>({
   name: 'verificationMail',
@@ -15,13 +27,7 @@ export const verificationMail = defineProcess<Input, null>({
     if (input.type === 'TimerDue') return [];
     const { signupId, email, name, expiresAt } = input.data;
     const { commandId } = input.metadata;
-    return [
-      {
-        kind: 'call',
-        effect: 'sendVerificationMail',
-        input: { signupId, email, name, expiresAt, commandId },
-      },
-      { kind: 'finish' },
-    ];
+    const mail: VerificationMail = { signupId, email, name, expiresAt, commandId };
+    return [{ kind: 'call', effect: 'sendVerificationMail', input: mail }, { kind: 'finish' }];
   },
 });

@@ -1,0 +1,25 @@
+import type { EffectHandlers } from '@daybook/infra/runtime/effect-handlers.ts';
+import type { AnyProcess } from '@daybook/kernel/process.ts';
+import { identityEffects, type IdentityEffectPorts } from './identity/effects.ts';
+import { emailReservations } from './identity/email-reservations.ts';
+import { provisioning } from './identity/provisioning.ts';
+import { verificationMail } from './identity/verification-mail.ts';
+import { priceChecks } from './market/price-checks.ts';
+import { priceRecording } from './market/price-recording.ts';
+
+/** Every process this service runs. */
+export const allProcesses: readonly AnyProcess[] = [
+  provisioning,
+  verificationMail,
+  emailReservations,
+  priceChecks,
+  priceRecording,
+];
+
+/** What the effects of all capabilities need of the outside. */
+export type EffectPorts = IdentityEffectPorts;
+
+/** Every effect that a process may ask for. */
+export function allEffects(ports: EffectPorts): EffectHandlers {
+  return { ...identityEffects(ports) };
+}
