@@ -1,0 +1,124 @@
+/** Callers that send commands without pause and remember what was acknowledged, for tests that break things meanwhile. */
+import { randomUUID } from 'node:crypto';
+import { must, type Answer, type Person } from './caller.ts';
+import type { Acked } from './oracle.ts';
+
+type Sent = Readonly<{ method: string; path: string; body?: unknown; key: string }>;
+
+export type Load = Readonly<{
+  /** Resolves once so many commands were acknowledged in all. */
+  acknowledged: (count: number) => Promise<void>;
+  acked: () => readonly Acked[];
+  /** Statuses of answers that were no success, and `lost` where there was none. */
+  failures: () => readonly (number | 'lost')[];
+  /** Ends the callers; each finishes what it has in hand. */
+  stop: () => Promise<void>;
+  /**
+   * Sends what was not acknowledged again, and some that was, with their keys.
+   * @throws where a repeat is refused, or answers otherwise than the first time
+   */
+  repeat: () => Promise<void>;
+}>;
+
+export type LoadOptions = Readonly<{
+  person: Person;
+  /** The n-th page to track. */
+  page: (n: number) => string;
+  callers?: number;
+  /** Pages tracked at most; after that products are renamed. Default 24. */
+  pages?: number;
+}>;
+
+/** Starts the load: pages are tracked, then renamed and checked over and over. */
+export function startLoad({ person, page, callers = 4, pages = 24 }: LoadOptions): Load {
+  const acked: Acked[] = [];
+  const answers = new Map<string, Readonly<{ sent: Sent; answer: Answer }>>();
+  const unknown: Sent[] = [];
+  const failures: (number | 'lost')[] = [];
+  const products: string[] = [];
+  const waiting = new Set<() => void>();
+  let tracked = 0;
+  let stopping = false;
+
+  const note = (sent: Sent, answer: Answer): void => {
+    const { productId } = answer.body as { productId: string };
+    if (sent.path === '/v1/market/products') products.push(productId);
+    acked.push({
+      tenantId: person.tenantId,
+      stream: `product-${productId}`,
+      position: answer.headers.get('daybook-position') ?? '',
+    });
+    answers.set(sent.key, { sent, answer });
+    for (const look of [...waiting]) look();
+  };
+
+  const next = (): Sent => {
+    const key = randomUUID();
+    if (tracked < pages) {
+      tracked += 1;
+      return { method: 'POST', path: '/v1/market/products', body: { url: page(tracked) }, key };
+    }
+    const productId = products[Math.floor(Math.random() * products.length)] ?? randomUUID();
+    return { method: 'PATCH', path: `/v1/market/products/${productId}`, body: { name: `Name ${key}` }, key };
+  };
+
+  const send = (sent: Sent): Promise<Answer> =>
+    person.call(sent.method, sent.path, {
+      ...(sent.body === undefined ? {} : { body: sent.body }),
+      headers: { 'idempotency-key': sent.key },
+    });
+
+  async function caller(): Promise<void> {
+    while (!stopping) {
+      const sent = next();
+      try {
+        const answer = await send(sent);
+        if (answer.status < 300) note(sent, answer);
+        else {
+          failures.push(answer.status);
+          if (answer.status >= 500) unknown.push(sent);
+        }
+      } catch {
+        failures.push('lost');
+        unknown.push(sent);
+      }
+      // Nobody hammers a system that is away: a caller that failed waits as the answer asks, at least a moment.
+      await new Promise((wake) => setTimeout(wake, failures.length > 0 ? 50 : 5));
+    }
+  }
+
+  const running = Promise.all(Array.from({ length: callers }, caller));
+  return {
+    acknowledged: (count) =>
+      new Promise((done) => {
+        const look = (): void => {
+          if (acked.length < count) return;
+          waiting.delete(look);
+          done();
+        };
+        waiting.add(look);
+        look();
+      }),
+    acked: () => acked,
+    failures: () => failures,
+    stop: async () => {
+      stopping = true;
+      await running;
+    },
+    repeat: async () => {
+      for (const sent of unknown) {
+        const answer = await send(sent);
+        must(answer, 200, 201, 202, 204);
+        note(sent, answer);
+      }
+      for (const { sent, answer } of [...answers.values()].slice(-20)) {
+        const again = await send(sent);
+        if (again.status !== answer.status || JSON.stringify(again.body) !== JSON.stringify(answer.body)) {
+          throw new Error(
+            `A repeat of ${sent.method} ${sent.path} answers otherwise: ${JSON.stringify(again.body)}`,
+          );
+        }
+      }
+    },
+  };
+}
