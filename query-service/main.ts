@@ -18,9 +18,9 @@ export const queryService = defineService({
   settings: daybookSettings.pick({ installation: true, database: true, http: true, rateLimits: true }),
   start: (platform, { stopping }, config) => {
     const { database, wakeups, topics, clock, log } = platform;
-    const queries = allQueries(platform);
-    const streams = allStreams(platform);
+    const queries = allQueries;
     const readModels = openQueryDatabase({ url: database.url, log, poolSize: config.database.poolSize });
+    const streams = allStreams({ readModels, wakeups });
     const positions = followPositions({
       database,
       wakeups,
