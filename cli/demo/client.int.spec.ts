@@ -59,8 +59,8 @@ test('live events are read whole, however the bytes are cut', async () => {
   const seen = [];
   for await (const event of liveEvents(stream)) seen.push(event);
   expect(seen).toEqual([
-    { id: '1', type: 'PriceObserved', data: { a: 1 } },
-    { id: '', type: 'message', data: { detail: 'plain' } },
+    { id: '1', data: { a: 1 } },
+    { id: '', data: { detail: 'plain' } },
   ]);
 });
 

@@ -36,7 +36,7 @@ export type Client = Readonly<{
 export type FollowOptions = Readonly<{ signal: AbortSignal; lastEventId?: string }>;
 
 /** One server-sent event: https://html.spec.whatwg.org/multipage/server-sent-events.html */
-export type LiveEvent = Readonly<{ id: string; type: string; data: unknown }>;
+export type LiveEvent = Readonly<{ id: string; data: unknown }>;
 
 const busy = new Set([429, 502, 503, 504]);
 
@@ -127,5 +127,5 @@ function liveEvent(block: string): LiveEvent | undefined {
   }
   const data = fields.get('data');
   if (data === undefined) return undefined;
-  return { id: fields.get('id') ?? '', type: fields.get('event') ?? 'message', data: parsed(data) };
+  return { id: fields.get('id') ?? '', data: parsed(data) };
 }

@@ -201,7 +201,8 @@ function makeStage(
 
   return {
     onEvent: (event) => {
-      if (event.type !== 'PriceObserved' && event.type !== 'CheckFailed') return;
+      const { type } = event.data as { type?: string };
+      if (type !== 'PriceObserved' && type !== 'CheckFailed') return;
       view = { ...view, observations: view.observations + 1 };
       newest = event;
       dirty = true;

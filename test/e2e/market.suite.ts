@@ -35,7 +35,8 @@ export function marketSuite(stage: () => Stage): void {
       });
       expect(response.status).toBe(200);
       const following = (async () => {
-        for await (const { type } of liveEvents(response.body as ReadableStream<Uint8Array>)) seen.push(type);
+        for await (const { data } of liveEvents(response.body as ReadableStream<Uint8Array>))
+          seen.push((data as { type: string }).type);
       })().catch(() => undefined);
       const productId = await track(person, lamp(), { name: 'Lamp', tags: ['light'], group: 'lamps' });
       const product = await checked(person, productId, 'price');

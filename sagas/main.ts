@@ -1,0 +1,84 @@
+/** The sagas: processes react to events and topics, timers wake them, the dispatcher does what they ask for. */
+import { daybookSettings } from '@daybook/infra/config/settings.ts';
+import { defineService } from '@daybook/infra/platform.ts';
+import { askParts, notReady } from '@daybook/infra/readiness.ts';
+import { runDispatcher } from '@daybook/infra/runtime/dispatcher.ts';
+import { runHousekeeping } from '@daybook/infra/runtime/housekeeping.ts';
+import { runProcess } from '@daybook/infra/runtime/run-process.ts';
+import { runTimers } from '@daybook/infra/runtime/timers.ts';
+import { currentVersion, eventsTopic } from '@daybook/schemas/contracts.ts';
+import { allEffects, allProcesses } from './capabilities.ts';
+
+/** Several may run on one database: they share partitions, timers and effects. */
+export const sagas = defineService({
+  name: 'sagas',
+  settings: daybookSettings.pick({ installation: true }),
+  start: (platform, { commandSender }) => {
+    const { topics, eventStore, codec, database, wakeups, log, vault, mail } = platform;
+    const stopping = new AbortController();
+    const { signal } = stopping;
+    const following = new Set<string>();
+    const failed = new Set<string>();
+    const shared = { database, wakeups, log, signal, processes: allProcesses };
+    const watched = (part: string, running: Promise<void>): Promise<void> =>
+      running.catch((error: unknown) => {
+        failed.add(part);
+        log.error('A loop of the sagas stopped.', { loop: part, error });
+      });
+    const running = [
+      ...allProcesses.map((process) =>
+        watched(
+          process.name,
+          runProcess({
+            process,
+            topics,
+            eventStore,
+            codec,
+            database,
+            wakeups,
+            log,
+            signal,
+            onReady: () => following.add(process.name),
+          }),
+        ),
+      ),
+      watched('timers', runTimers(shared)),
+      watched(
+        'dispatcher',
+        runDispatcher({
+          ...shared,
+          sender: commandSender,
+          topics,
+          codec,
+          effects: allEffects({ vault, mail }),
+          schemaVersion: currentVersion,
+        }),
+      ),
+      watched('housekeeping', runHousekeeping({ database, log, signal })),
+    ];
+    return Promise.resolve({
+      ready: () =>
+        askParts({
+          ...Object.fromEntries(
+            allProcesses.map(({ name, topic = eventsTopic }) => [
+              `process ${name}`,
+              async () => {
+                if (!following.has(name) || failed.has(name)) throw notReady('It does not follow its topic.');
+                const lags = await topics.lag(topic, name);
+                const behind = lags.reduce((sum, { next, end }) => sum + (end - next), 0);
+                return `${String(behind)} messages behind`;
+              },
+            ]),
+          ),
+          effects: () =>
+            failed.has('timers') || failed.has('dispatcher')
+              ? Promise.reject(notReady('Timers or effects are not served.'))
+              : Promise.resolve(undefined),
+        }),
+      stop: async () => {
+        stopping.abort();
+        await Promise.all(running);
+      },
+    });
+  },
+});
