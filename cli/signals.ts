@@ -23,10 +23,13 @@ export function stopSignals(onFirst: (name: NodeJS.Signals) => void = () => unde
   };
   const names = ['SIGINT', 'SIGTERM'] as const;
   for (const name of names) process.on(name, listen);
+  // Waiting for a signal does not keep a process alive by itself.
+  const alive = setInterval(() => undefined, 2 ** 30);
   return {
     signal: controller.signal,
     stopped: promise,
     release: () => {
+      clearInterval(alive);
       for (const name of names) process.off(name, listen);
     },
   };
