@@ -9,6 +9,7 @@ import { eventColumns, textTypes, toEvents, type EventRow } from './event-row.ts
 import { makeGroupCommit, type GroupCommitLimits } from './group-commit.ts';
 import { pagesAhead } from './pages-ahead.ts';
 import { fromPosition, toPosition } from './position.ts';
+import { readTogether } from './read-together.ts';
 import { tail, type PollLimits } from './tail.ts';
 import { openGroupWriter } from './write-group.ts';
 
@@ -28,8 +29,6 @@ const defaultLimits: GroupCommitLimits = {
   maxOutstandingSize: 64 * 1024 * 1024,
   maxAppends: 512,
   maxSize: 4 * 1024 * 1024,
-  maxGroups: 2,
-  minShare: 8,
 };
 
 const defaultPageSize = 500;
@@ -46,23 +45,26 @@ export function postgresEventStore(options: PostgresEventStoreOptions): EventSto
     answerLimitMs = 20_000,
     poll = { shortestMs: 20, longestMs: 500 },
   } = options;
-  const limits = { ...defaultLimits, ...options.limits };
   const closing = new AbortController();
   const writer = openGroupWriter({
     url: database.url,
-    connections: limits.maxGroups,
     answerLimitMs,
     log,
   });
-  const groups = makeGroupCommit(async (group) => {
-    const outcomes = await writer.write(group);
-    // After commit, since a notification inside the transaction takes a global lock of its own at commit.
-    if (outcomes.some((outcome) => !(outcome instanceof Error))) wakeups.notify('log');
-    return outcomes;
-  }, limits);
+  const groups = makeGroupCommit(
+    async (group) => {
+      const outcomes = await writer.write(group);
+      // After commit, since a notification inside the transaction takes a global lock of its own at commit.
+      if (outcomes.some((outcome) => !(outcome instanceof Error))) wakeups.notify('log');
+      return outcomes;
+    },
+    { ...defaultLimits, ...options.limits },
+  );
 
   const events = async (name: string, text: string, values: unknown[]): Promise<RecordedEvent[]> =>
     toEvents(await query(database.pool, name, text, values));
+
+  const readStream = readTogether((name, text, values) => query(database.pool, name, text, values));
 
   const readAll = ({
     after = beginning,
@@ -86,7 +88,7 @@ export function postgresEventStore(options: PostgresEventStoreOptions): EventSto
         pageSize: defaultPageSize,
         fetch: (revision, size) =>
           direction === 'forwards'
-            ? events('log.read-forwards', readForwardsText, [stream, revision, size])
+            ? readStream({ stream, from: revision, size })
             : events('log.read-backwards', readBackwardsText, [stream, revision, size]),
         next: (event) => event.revision + (direction === 'forwards' ? 1 : -1),
       }),
@@ -115,7 +117,6 @@ export function postgresEventStore(options: PostgresEventStoreOptions): EventSto
 const maxRevision = 2_147_483_647;
 
 const readAllText = `select ${eventColumns} from log.events where position > $1 order by position limit $2`;
-const readForwardsText = `select ${eventColumns} from log.events where stream = $1 and revision >= $2 order by revision limit $3`;
 const readBackwardsText = `select ${eventColumns} from log.events where stream = $1 and revision <= $2 order by revision desc limit $3`;
 const headText = 'select coalesce(max(position), 0) from log.events';
 

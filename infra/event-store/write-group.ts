@@ -24,20 +24,15 @@ export type GroupWriter = Readonly<{
 const lockTimeoutMs = 10_000;
 
 /**
- * A writer with connections of its own: appends never wait for queries, and the planner's settings that `log.append`
+ * A writer with a connection of its own: appends never wait for queries, and the planner's settings that `log.append`
  * asks for concern nobody else.
  * @param options.answerLimitMs longest wait for an answer before the connection is given up
  */
-export function openGroupWriter(options: {
-  url: string;
-  connections: number;
-  answerLimitMs: number;
-  log: Log;
-}): GroupWriter {
-  const { url, connections, answerLimitMs, log } = options;
+export function openGroupWriter(options: { url: string; answerLimitMs: number; log: Log }): GroupWriter {
+  const { url, answerLimitMs, log } = options;
   const database = openDatabase({
     url,
-    poolSize: connections,
+    poolSize: 1,
     applicationName: 'daybook log',
     settings: {
       enable_seqscan: 'off',

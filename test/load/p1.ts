@@ -1,21 +1,18 @@
-import { memoryWakeups } from '@daybook/infra/database/wakeups.ts';
-import { postgresEventStore } from '@daybook/infra/event-store/postgres.ts';
-import { silentLog } from '../support/silent-log.ts';
 import { appendLoad } from './append-load.ts';
 import type { Bar } from './bar.ts';
+import { openBenchStore } from './bench-store.ts';
 import { concurrently } from './measure.ts';
 import { rawInsert } from './raw-insert.ts';
 
-const durationMs = 3_000;
+const durationMs = 2_000;
 const rowsPerInsert = 100;
 
 export const bar: Bar = {
   name: 'p1',
   title: 'Single-event appends by 128 callers: strict global order, optimistic check, idempotent.',
-  pairs: 7,
+  pairs: 9,
   prepare: async (bench) => {
-    const database = await bench.database();
-    const store = postgresEventStore({ database, wakeups: memoryWakeups(), log: silentLog });
+    const store = openBenchStore(await bench.database());
     const insert = rawInsert(await bench.database({ poolSize: 4 }));
     return {
       contests: [

@@ -1,8 +1,6 @@
-import { memoryWakeups } from '@daybook/infra/database/wakeups.ts';
-import { postgresEventStore } from '@daybook/infra/event-store/postgres.ts';
-import { silentLog } from '../support/silent-log.ts';
 import { appendLoad } from './append-load.ts';
 import type { Bar } from './bar.ts';
+import { openBenchStore } from './bench-store.ts';
 import { concurrently } from './measure.ts';
 import { rawInsert } from './raw-insert.ts';
 
@@ -11,10 +9,9 @@ const durationMs = 2_000;
 export const bar: Bar = {
   name: 'p4',
   title: 'One caller, one event after the other: what order, check and idempotency cost without grouping.',
-  pairs: 7,
+  pairs: 9,
   prepare: async (bench) => {
-    const database = await bench.database();
-    const store = postgresEventStore({ database, wakeups: memoryWakeups(), log: silentLog });
+    const store = openBenchStore(await bench.database());
     const insert = rawInsert(await bench.database({ poolSize: 1 }));
     return {
       contests: [
