@@ -22,6 +22,8 @@ export function refusing<T>(what: string, work: () => T): T {
 /** Classes 22 and 23: the data does not fit (https://www.postgresql.org/docs/current/errcodes-appendix.html). */
 export function refusedOr(error: unknown): Error {
   if (error instanceof InputRefused) return error;
+  // A transaction hands on what its work threw as the cause.
+  if (error instanceof Error && error.cause instanceof InputRefused) return error.cause;
   const translated = translateDatabaseError(error);
   const { sqlState } = translated.fields;
   return typeof sqlState === 'string' && /^2[23]/.test(sqlState)

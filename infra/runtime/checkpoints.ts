@@ -128,3 +128,81 @@ export function advanced(
   }
   return { position, holds };
 }
+
+/** A checkpoint on its way: from the count of moves that the writer knows. */
+export type CheckpointMove = Readonly<{ partition: number; position: Position; moves: number }>;
+
+/**
+ * Common table expressions that move checkpoints and holds, ending in `moved (moved)`: how many moved. Parameters $1 to
+ * $4 are those of `moveParameters`. A checkpoint moves only from the expected count of moves: a concurrent writer waits
+ * at its row and then finds another count.
+ */
+export const moveExpressions = `
+  gate as (
+    update runtime.checkpoints c set position = m.position, moves = c.moves + 1, moved_at = now()
+    from json_to_recordset($3::json) as m(partition integer, position text, moves bigint)
+    where c.consumer = $1 and c.version = $2 and c.partition = m.partition and c.moves = m.moves
+    returning c.partition
+  ), held as (
+    insert into runtime.holds as h (consumer, version, tenant_id, partition, position, reason)
+    select $1, $2, r."tenantId", r.partition, r.position, r.reason
+    from json_to_recordset($4::json) as r("tenantId" text, partition integer, position text, reason text)
+    where r.position is not null and exists (select from gate)
+    on conflict (consumer, version, tenant_id) do update
+      set position = excluded.position, reason = coalesce(nullif(excluded.reason, ''), h.reason)
+  ), released as (
+    delete from runtime.holds h
+    using json_to_recordset($4::json) as r("tenantId" text, position text)
+    where r.position is null and exists (select from gate)
+      and h.consumer = $1 and h.version = $2 and h.tenant_id = r."tenantId"
+  ), moved as (select count(*)::integer as moved from gate)`;
+
+export function moveParameters(
+  { name, version }: Consumer,
+  moves: readonly CheckpointMove[],
+  holds: HoldChanges,
+): readonly [string, number, string, string] {
+  const [move] = moves;
+  const held = [...holds].map(([tenantId, hold]) => ({ tenantId, partition: move?.partition, ...hold }));
+  return [name, version, JSON.stringify(moves), JSON.stringify(held)];
+}
+
+/** Moves a checkpoint and its holds; false, and nothing done, where somebody else moved it. */
+export async function moveCheckpoint(
+  querier: Querier,
+  consumer: Consumer,
+  move: CheckpointMove,
+  holds: HoldChanges,
+): Promise<boolean> {
+  const { rows } = await querier.query<{ moved: number }>({
+    name: 'move a checkpoint',
+    text: `with ${moveExpressions} select moved from moved`,
+    values: [...moveParameters(consumer, [move], holds)],
+  });
+  return rows[0]?.moved === 1;
+}
+
+/**
+ * Whether a topic may have been emptied of messages that the consumer has not seen: it stood still for more than half of
+ * the topic's retention, the other half being the margin.
+ */
+export async function mayHaveMissed(
+  querier: Querier,
+  { name, version }: Consumer,
+  retentionMs = Infinity,
+): Promise<boolean> {
+  const { rows } = await querier.query<{ still_ms: number | null }>(
+    `select extract(epoch from now() - max(moved_at))::double precision * 1000 as still_ms
+     from runtime.checkpoints where consumer = $1 and version = $2`,
+    [name, version],
+  );
+  return (rows[0]?.still_ms ?? 0) > retentionMs / 2;
+}
+
+/** Records that the consumer is up to the present, where it read everything and found nothing to move for. */
+export async function touchCheckpoints(querier: Querier, { name, version }: Consumer): Promise<void> {
+  await querier.query(
+    'update runtime.checkpoints set moved_at = now() where consumer = $1 and version = $2',
+    [name, version],
+  );
+}

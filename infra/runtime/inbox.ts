@@ -53,6 +53,20 @@ function missingHeaders(): DaybookError {
   return new DaybookError('schema-incompatible', 'The message does not say what it is or where it stands.');
 }
 
+/** The same for events as the store has them. */
+export function storedInbox(
+  events: readonly RecordedEvent[],
+  checkpoint: Checkpoint,
+  handles: ReadonlySet<string>,
+): Inbox {
+  return {
+    arrivals: events
+      .map((event) => ({ event, tenantId: event.metadata.tenantId, position: event.position }))
+      .filter(({ tenantId, position }) => position > appliedUpTo(checkpoint, tenantId))
+      .map(({ event, ...place }) => (handles.has(event.type) ? { ...place, event } : place)),
+  };
+}
+
 /** The holds after a batch: those of `advanced`, and the poisoned tenant held at the last event of it that is in. */
 export function holdsWith(
   holds: HoldChanges,

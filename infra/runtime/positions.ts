@@ -94,9 +94,8 @@ export function followPositions(options: PositionsOptions): Positions {
   );
 
   function leastOf(projections: readonly string[], tenantId: string, partition: number): Position {
-    return projections
-      .map((projection) => positionIn(known.get(projection), tenantId, partition))
-      .reduce((a, b) => (b < a ? b : a));
+    const positions = projections.map((name) => positionIn(known.get(name), tenantId, partition));
+    return positions.length === 0 ? beginning : positions.reduce((a, b) => (b < a ? b : a));
   }
 
   async function waitFor(
@@ -105,6 +104,7 @@ export function followPositions(options: PositionsOptions): Positions {
     tenantId: string,
     limitMs: number,
   ): Promise<Position> {
+    if (projections.length === 0) return position;
     const partition = await partitionOf(tenantId);
     const reached = (): Position => leastOf(projections, tenantId, partition);
     if (reached() >= position) return reached();

@@ -1,6 +1,7 @@
 import { beginning, type Position, type RecordedEvent } from '@daybook/kernel/event.ts';
 import type { EventStore } from '@daybook/kernel/ports/event-store.ts';
 import type { AnyProjection } from '@daybook/kernel/projection.ts';
+import { refusing } from './batch-handler.ts';
 import { translateDatabaseError, type Database } from '../database/database.ts';
 import {
   appliedUpTo,
@@ -75,16 +76,15 @@ async function applyPage(
     const checkpoint = byPartition.get(typeof partition === 'number' ? partition : await partition);
     if (checkpoint !== undefined && event.position > appliedUpTo(checkpoint, tenantId)) missing.push(event);
   }
-  const touches = touchesOf(projection, missing);
+  const touches = refusing('projection', () => touchesOf(projection, missing));
   const stored = await rows.load(client, new Set(touches.map(({ row }) => row))).catch(rethrown);
   const moves = checkpoints.map(({ partition, position, moves: count }) => ({
     partition,
     position: upTo > position ? upTo : position,
     moves: count,
   }));
-  await rows
-    .write(client, foldBatch(projection, touches, stored), moves, holdsAt(checkpoints, upTo))
-    .catch(rethrown);
+  const changes = refusing('projection', () => foldBatch(projection, touches, stored));
+  await rows.write(client, changes, moves, holdsAt(checkpoints, upTo)).catch(rethrown);
 }
 
 function rethrown(error: unknown): never {

@@ -1,11 +1,14 @@
-import type { Position } from '@daybook/kernel/event.ts';
 import type { AnyProjection, Row } from '@daybook/kernel/projection.ts';
-import type { Consumer, HoldChanges, Querier } from './checkpoints.ts';
+import {
+  moveExpressions,
+  moveParameters,
+  type CheckpointMove,
+  type Consumer,
+  type HoldChanges,
+  type Querier,
+} from './checkpoints.ts';
 import { rowId, type RowChanges, type TouchedRow } from './fold-batch.ts';
 import { quoted, sqlColumns, tableName, tenantColumn, type SqlColumn } from './sql-names.ts';
-
-/** A checkpoint on its way: from the count of moves that the writer knows. */
-export type CheckpointMove = Readonly<{ partition: number; position: Position; moves: number }>;
 
 /** Rows of one projection's table, read and written many at a time. */
 export type ReadModelRows = Readonly<{
@@ -46,21 +49,14 @@ export function readModelRows(projection: AnyProjection, consumer: Consumer): Re
         name: `write ${label}`,
         text: statements.write,
         values: [
-          consumer.name,
-          consumer.version,
-          JSON.stringify(moves),
+          ...moveParameters(consumer, moves, holds),
           JSON.stringify(changes.upserts.map(({ tenantId, row }) => ({ ...row, tenantId }))),
           JSON.stringify(changes.deletes.map(({ tenantId, row }) => ({ ...row, tenantId }))),
-          JSON.stringify(holdRows(holds, moves)),
         ],
       });
       return rows[0]?.moved === moves.length;
     },
   };
-}
-
-function holdRows(holds: HoldChanges, [move]: readonly CheckpointMove[]): readonly object[] {
-  return [...holds].map(([tenantId, hold]) => ({ tenantId, partition: move?.partition, ...hold }));
 }
 
 function storedRow(
@@ -95,10 +91,7 @@ function loadStatement(projection: AnyProjection, columns: readonly SqlColumn[])
     join ${tableName(projection)} t on ${sameKey(columns)}`;
 }
 
-/**
- * The gate moves the checkpoints whose count of moves is the expected one; without a match nothing else is written. A
- * concurrent writer waits at the checkpoint's row and then finds another count.
- */
+/** Without a checkpoint that moved, nothing is written. */
 function writeStatement(projection: AnyProjection, columns: readonly SqlColumn[]): string {
   const table = tableName(projection);
   const keys = columns.filter(({ isKey }) => isKey);
@@ -108,35 +101,16 @@ function writeStatement(projection: AnyProjection, columns: readonly SqlColumn[]
       ? 'do nothing'
       : `do update set ${values.map(({ name }) => `${name} = excluded.${name}`).join(', ')}`;
   return `
-    with gate as (
-      update runtime.checkpoints c set position = m.position, moves = c.moves + 1, moved_at = now()
-      from json_to_recordset($3::json) as m(partition integer, position text, moves bigint)
-      where c.consumer = $1 and c.version = $2 and c.partition = m.partition and c.moves = m.moves
-      returning c.partition
-    ), moved as (select count(*)::integer as moved from gate),
-    upserted as (
+    with ${moveExpressions}, upserted as (
       insert into ${table} (${[tenantColumn, ...columns.map(({ name }) => name)].join(', ')})
       select r."tenantId", ${columns.map(({ property }) => `r.${quoted(property)}`).join(', ')}
-      from moved, json_to_recordset($4::json) as ${typed('r', columns)}
+      from moved, json_to_recordset($5::json) as ${typed('r', columns)}
       where moved.moved > 0
       on conflict (${[tenantColumn, ...keys.map(({ name }) => name)].join(', ')}) ${onConflict}
     ), deleted as (
       delete from ${table} t
-      using moved, json_to_recordset($5::json) as ${typed('k', keys)}
+      using moved, json_to_recordset($6::json) as ${typed('k', keys)}
       where moved.moved > 0 and ${sameKey(columns)}
-    ), held as (
-      insert into runtime.holds as h (consumer, version, tenant_id, partition, position, reason)
-      select $1, $2, r."tenantId", r.partition, r.position, r.reason
-      from moved, json_to_recordset($6::json)
-        as r("tenantId" text, partition integer, position text, reason text)
-      where moved.moved > 0 and r.position is not null
-      on conflict (consumer, version, tenant_id) do update
-        set position = excluded.position, reason = coalesce(nullif(excluded.reason, ''), h.reason)
-    ), released as (
-      delete from runtime.holds h
-      using moved, json_to_recordset($6::json) as r("tenantId" text, position text)
-      where moved.moved > 0 and r.position is null
-        and h.consumer = $1 and h.version = $2 and h.tenant_id = r."tenantId"
     )
     select moved from moved`;
 }

@@ -4,7 +4,13 @@ import type { Topics } from '@daybook/kernel/ports/topics.ts';
 import { eventsTopic, topicContracts } from '@daybook/schemas/topics.ts';
 import type { Database } from '../database/database.ts';
 import { setProjectorLag } from '../telemetry/metrics.ts';
-import { ensureCheckpoints, projectionConsumer, type Consumer } from './checkpoints.ts';
+import {
+  ensureCheckpoints,
+  mayHaveMissed,
+  projectionConsumer,
+  touchCheckpoints,
+  type Consumer,
+} from './checkpoints.ts';
 import { rest, untilDone } from './loop.ts';
 import { projectFromStore } from './project-from-store.ts';
 import { makeProjector, type ProjectorOptions } from './projector.ts';
@@ -77,26 +83,20 @@ async function prepare(
   for (let events = Infinity; events > shortPass && !signal.aborted;) {
     events = await projectFromStore({ projection, eventStore, database, partitionOf, signal });
   }
-  await database.pool.query(
-    'update runtime.checkpoints set moved_at = now() where consumer = $1 and version = $2',
-    [consumer.name, consumer.version],
-  );
+  await touchCheckpoints(database.pool, consumer);
 }
 
-/** Whether everything that is missing is on the topic for certain: half of its retention is the margin. */
+/** Whether everything that is missing is on the topic for certain. */
 async function isUpToTopic(
   database: Database,
-  { name, version }: Consumer,
+  consumer: Consumer,
   retentionMs: number | undefined,
 ): Promise<boolean> {
-  const { rows } = await database.pool.query<{ shown: boolean; still_ms: number }>(
-    `select exists (select from runtime.read_models where projection = $1 and version >= $2) as shown,
-       extract(epoch from now() - max(moved_at))::double precision * 1000 as still_ms
-     from runtime.checkpoints where consumer = $1 and version = $2`,
-    [name, version],
+  const { rows } = await database.pool.query(
+    `select from runtime.read_models where projection = $1 and version >= $2`,
+    [consumer.name, consumer.version],
   );
-  const [row] = rows;
-  return row !== undefined && row.shown && row.still_ms < (retentionMs ?? Infinity) / 2;
+  return rows.length > 0 && !(await mayHaveMissed(database.pool, consumer, retentionMs));
 }
 
 async function measureLag(options: RunProjectorOptions, topic: string, group: string): Promise<void> {

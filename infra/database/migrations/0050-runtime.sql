@@ -81,11 +81,13 @@ create table runtime.timers (
   instance_id text        not null,
   timer       text        not null,
   due_at      timestamptz not null,
+  -- When it is tried: the time it is due, or later where it could not be handled then.
+  fire_at     timestamptz not null,
   input_id    text        not null,
   metadata    jsonb       not null,
   primary key (process, tenant_id, instance_id, timer)
 );
-create index timers_by_due_time on runtime.timers (due_at);
+create index timers_by_fire_time on runtime.timers (fire_at);
 
 -- Effects that processes want done, in order of `seq` within an instance. What is done is deleted; what a command
 -- refused (`rejected`) or was given up (`dead`) stays with its reason.

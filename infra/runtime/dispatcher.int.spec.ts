@@ -1,0 +1,321 @@
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { DaybookError } from '@daybook/kernel/errors.ts';
+import type { CommandDelivery, CommandResult, CommandSender } from '@daybook/kernel/ports/outside.ts';
+import type { OutMessage } from '@daybook/kernel/ports/topics.ts';
+import type { Effect } from '@daybook/kernel/process.ts';
+import { eventually } from '@daybook/test/support/eventually.ts';
+import { jsonCodec } from '@daybook/test/support/json-codec.ts';
+import { freshDatabase } from '@daybook/test/support/postgres.ts';
+import { silentLog } from '@daybook/test/support/silent-log.ts';
+import { memoryWakeups } from '../database/wakeups.ts';
+import { runDispatcher, type RunDispatcherOptions } from './dispatcher.ts';
+import { reportedCommandId } from './derived-ids.ts';
+import { closedEffects, countEffects, reviveEffect } from './outbox.ts';
+import { stepAll } from './process-step.ts';
+import { writeProcessChanges } from './process-store.ts';
+import { farOff, logOf, orders, placed, send } from './process.fixture.ts';
+
+let opened: Awaited<ReturnType<typeof freshDatabase>>;
+let stops: (() => Promise<void>)[] = [];
+beforeEach(async () => {
+  opened = await freshDatabase();
+});
+afterEach(async () => {
+  await Promise.all(stops.map((stop) => stop()));
+  stops = [];
+  await opened.drop();
+});
+
+const accepted: CommandResult = { ok: true, streamId: '1', revision: 0, position: '1', answer: null };
+type Sent = { command: string; input: unknown; delivery: CommandDelivery };
+
+/** A sender that notes what it is sent. */
+function noting(answer: (sent: Sent) => CommandResult | Promise<CommandResult> = () => accepted) {
+  const sent: Sent[] = [];
+  const sender: CommandSender = {
+    send: async ({ command, input }, delivery) => {
+      sent.push({ command, input, delivery });
+      return await answer({ command, input, delivery });
+    },
+  };
+  return { sent, sender };
+}
+
+const wakeups = memoryWakeups();
+
+function start(options: Partial<RunDispatcherOptions>): () => Promise<void> {
+  const stopping = new AbortController();
+  const running = runDispatcher({
+    processes: [orders],
+    database: opened.database,
+    wakeups,
+    sender: noting().sender,
+    topics: { publish: () => Promise.resolve() },
+    codec: jsonCodec,
+    effects: {},
+    schemaVersion: () => 7,
+    log: silentLog,
+    backOff: { firstMs: 20, mostMs: 40 },
+    pollMs: 50,
+    ...options,
+    signal: stopping.signal,
+  });
+  const stop = async (): Promise<void> => {
+    stopping.abort();
+    await running;
+  };
+  stops.push(stop);
+  return stop;
+}
+
+/** Lets orders ask for effects, as the runner would. */
+async function ask(...wanted: readonly (readonly [order: string, effects: Effect[]])[]): Promise<void> {
+  const log = logOf(...wanted.map(([order, effects]) => placed(order, farOff, effects)));
+  const inputs = log.map((input, index) => ({
+    input: { ...input, id: `${input.id} ${wanted[index]?.[0] ?? ''}` },
+    tenantId: 'a',
+    instanceId: wanted[index]?.[0] ?? '',
+    to: 'start' as const,
+  }));
+  const changes = stepAll(orders, inputs, new Map(), farOff);
+  await opened.database.transaction((client) => writeProcessChanges(client, orders.name, changes));
+  wakeups.notify('outbox');
+}
+
+const left = async () =>
+  (
+    await opened.database.pool.query<{ status: string; attempts: number }>(
+      'select status, attempts from runtime.effects order by seq',
+    )
+  ).rows;
+
+const call = (effect: string, input = {}): Effect => ({ kind: 'call', effect, input });
+
+describe('the dispatcher', () => {
+  test('sends commands under their effect’s id and forgets them', async () => {
+    const { sent, sender } = noting();
+    start({ sender });
+    await ask(['1', [send('Greet', { hello: 1 })]]);
+    await eventually(async () => expect(await left()).toEqual([]));
+    expect(sent).toHaveLength(1);
+    expect(sent[0]).toMatchObject({
+      command: 'Greet',
+      input: { hello: 1 },
+      delivery: {
+        tenantId: 'a',
+        actor: { kind: 'process', id: 'testOrders' },
+        correlationId: 'correlation-0',
+      },
+    });
+  });
+
+  test('keeps the order within an instance, whatever else is going on', async () => {
+    const { sent, sender } = noting(async () => {
+      await new Promise(setImmediate);
+      return accepted;
+    });
+    const steps = (order: string) =>
+      [order, Array.from({ length: 30 }, (_, index) => send('Step', { order, index }))] as const;
+    await ask(...Array.from({ length: 12 }, (_, index) => steps(`order ${String(index)}`)));
+    start({ sender, concurrency: 5 });
+    start({ sender, concurrency: 5 });
+    await eventually(async () => expect(await left()).toEqual([]));
+    expect(sent).toHaveLength(12 * 30);
+    const seen = new Map<unknown, number>();
+    for (const { input } of sent as { input: { order: string; index: number } }[]) {
+      expect(input.index).toBe(seen.get(input.order) ?? 0);
+      seen.set(input.order, input.index + 1);
+    }
+  });
+
+  test('publishes messages with the effect’s id, key and metadata', async () => {
+    const published: [string, readonly OutMessage[]][] = [];
+    start({
+      topics: {
+        publish: (topic, messages) => {
+          published.push([topic, messages]);
+          return Promise.resolve();
+        },
+      },
+    });
+    const message = { type: 'ScrapeRequested', data: { url: 'https://shop.example' } };
+    await ask(['1', [{ kind: 'publish', topic: 'requests', key: 'shop.example', message }]]);
+    await eventually(async () => expect(await left()).toEqual([]));
+    const [[topic, [out]]] = published as [[string, [OutMessage]]];
+    expect(topic).toBe('requests');
+    expect(out.key).toBe('shop.example');
+    expect(out.headers).toMatchObject({
+      ce_type: 'ScrapeRequested',
+      ce_tenantid: 'a',
+      ce_schemaversion: '7',
+      ce_actor: 'process:testOrders',
+    });
+    expect(out.headers['ce_id']).toBe(out.headers['ce_commandid']);
+  });
+
+  test('calls handlers, which report back under ids of their own', async () => {
+    const { sent, sender } = noting();
+    const contexts: { effectId: string; attempt: number }[] = [];
+    start({
+      sender,
+      effects: {
+        mail: async (input, context) => {
+          contexts.push(context);
+          await context.send({ command: 'Mailed', input });
+          if (context.attempt === 1) {
+            throw new DaybookError('outside-failed', 'The server is busy.', { retry: 'later' });
+          }
+        },
+      },
+    });
+    await ask(['1', [call('mail', { to: 'x' })]]);
+    await eventually(async () => expect(await left()).toEqual([]));
+    const [first] = contexts;
+    expect(contexts.map(({ effectId, attempt }) => [effectId, attempt])).toEqual([
+      [first?.effectId, 1],
+      [first?.effectId, 2],
+    ]);
+    const commandId = reportedCommandId(String(first?.effectId), 0);
+    expect(sent.map(({ delivery }) => [delivery.commandId, delivery.causationId])).toEqual([
+      [commandId, first?.effectId],
+      [commandId, first?.effectId],
+    ]);
+  });
+
+  test('what follows a failure in its instance waits, other instances go on', async () => {
+    let broken = true;
+    const order: string[] = [];
+    const { sender } = noting(({ command }) => {
+      order.push(command);
+      if (command === 'A1' && broken) throw new DaybookError('unavailable', 'Away.', { retry: 'later' });
+      return accepted;
+    });
+    start({ sender });
+    await ask(['a', [send('A1', {}), send('A2', {})]], ['b', [send('B1', {}), send('B2', {})]]);
+    await eventually(() => expect(order.filter((command) => command === 'A1').length).toBeGreaterThan(2));
+    expect(order).not.toContain('A2');
+    expect(order).toContain('B2');
+    broken = false;
+    await eventually(async () => expect(await left()).toEqual([]));
+    expect(order.at(-1)).toBe('A2');
+  });
+
+  test('a refused command is an outcome: kept with its reason, not repeated', async () => {
+    const rejection = { code: 'too-late', detail: 'It is over.' };
+    const { sent, sender } = noting(({ command }) =>
+      command === 'No' ? { ok: false, rejection } : accepted,
+    );
+    start({ sender });
+    await ask(['1', [send('No', {}), send('Next', {})]]);
+    await eventually(() => expect(sent.map(({ command }) => command)).toEqual(['No', 'Next']));
+    await eventually(async () => expect(await left()).toEqual([{ status: 'rejected', attempts: 1 }]));
+    expect(await closedEffects(opened.database.pool, 'rejected', 10)).toMatchObject([
+      { process: 'testOrders', reason: 'too-late: It is over.' },
+    ]);
+  });
+
+  test('gives up after so many attempts, at once where repeating cannot help, and tries again when told to', async () => {
+    let works = false;
+    const attempts: string[] = [];
+    start({
+      mostAttempts: 3,
+      effects: {
+        flaky: async () => {
+          attempts.push('flaky');
+          if (!works) throw new Error('no luck');
+        },
+        impossible: async () => {
+          attempts.push('impossible');
+          throw new DaybookError('outside-failed', 'Gone for good.', { retry: 'never' });
+        },
+      },
+    });
+    await ask(['1', [call('flaky')]], ['2', [call('impossible')]], ['3', [call('nowhere')]]);
+    await eventually(async () =>
+      expect(await countEffects(opened.database.pool)).toEqual([
+        { process: 'testOrders', pending: 0, rejected: 0, dead: 3 },
+      ]),
+    );
+    expect(attempts.toSorted()).toEqual(['flaky', 'flaky', 'flaky', 'impossible']);
+    const dead = await closedEffects(opened.database.pool, 'dead', 10);
+    expect(dead.map(({ reason }) => reason).toSorted()).toEqual([
+      'configuration-invalid: No handler has the name of the effect.',
+      'failed: no luck',
+      'outside-failed: Gone for good.',
+    ]);
+    works = true;
+    const flaky = dead.find(({ reason }) => reason === 'failed: no luck');
+    expect(await reviveEffect(opened.database.pool, flaky?.seq ?? 0)).toBe(true);
+    wakeups.notify('outbox');
+    await eventually(async () => expect(await left()).toHaveLength(2));
+  });
+
+  test('an attempt that takes too long is repeated', async () => {
+    let calls = 0;
+    start({
+      attemptMs: 30,
+      effects: {
+        slow: (_, { signal }) => {
+          calls += 1;
+          return calls > 1
+            ? Promise.resolve()
+            : new Promise((resolve) => {
+                signal.addEventListener('abort', () => setTimeout(resolve, 1));
+              });
+        },
+      },
+    });
+    await ask(['1', [call('slow')]]);
+    await eventually(async () => expect(await left()).toEqual([]));
+    expect(calls).toBe(2);
+  });
+
+  test.each(['leased', 'done'] as const)(
+    'a death after %s repeats the effect under its id',
+    async (deadly) => {
+      const { sent, sender } = noting();
+      let alive = false;
+      const dies = start({
+        sender,
+        leaseMs: 200,
+        attemptMs: 100,
+        reached: (step) => {
+          if (step === deadly && !alive) throw new Error('killed');
+        },
+      });
+      await ask(['1', [send('Greet', {})]]);
+      await eventually(async () => {
+        const { rows } = await opened.database.pool.query(
+          'select from runtime.effects where lease is not null',
+        );
+        expect(rows).toHaveLength(1);
+      });
+      await dies();
+      alive = true;
+      start({ sender });
+      await eventually(async () => expect(await left()).toEqual([]));
+      expect(new Set(sent.map(({ delivery }) => delivery.commandId)).size).toBe(1);
+      expect(sent.length).toBe(deadly === 'leased' ? 1 : 2);
+    },
+  );
+
+  test('one that was slower than its lease records nothing', async () => {
+    let release: (() => void) | undefined;
+    const rejection = { code: 'late', detail: 'Late.' };
+    const stopSlow = start({
+      sender: noting(() => ({ ok: false, rejection })).sender,
+      leaseMs: 100,
+      attemptMs: 50,
+      reached: (step) => (step === 'done' ? new Promise<void>((resolve) => (release = resolve)) : undefined),
+    });
+    await ask(['1', [send('Greet', {})]]);
+    await eventually(() => expect(release).toBeDefined());
+    const stale = stopSlow();
+    const quick = noting();
+    start({ sender: quick.sender });
+    await eventually(() => expect(quick.sent).toHaveLength(1));
+    release?.();
+    await stale;
+    await eventually(async () => expect(await left()).toEqual([]));
+  });
+});

@@ -1,0 +1,194 @@
+import type { CommandSender, Log } from '@daybook/kernel/ports/outside.ts';
+import type { OutMessage, Topics } from '@daybook/kernel/ports/topics.ts';
+import type { AnyProcess } from '@daybook/kernel/process.ts';
+import type { Database } from '../database/database.ts';
+import type { Wakeups } from '../database/wakeups.ts';
+import type { MessageCodec } from '../registry/codec.ts';
+import { countEffect, countEffectRetry } from '../telemetry/metrics.ts';
+import { withSpan } from '../telemetry/tracing.ts';
+import { coalesced } from './coalesced.ts';
+import type { EffectHandlers } from './effect-handlers.ts';
+import { effectWork, outcomeOfFailure } from './effect-work.ts';
+import { backOffMs, reasonOf, rest, type BackOff } from './loop.ts';
+import {
+  leaseEffects,
+  settleEffects,
+  untilNextEffect,
+  type EffectOutcome,
+  type LeasedEffect,
+  type SettledEffect,
+} from './outbox.ts';
+import { outboxChannel } from './process-runner.ts';
+
+/** Where a dispatcher stands with an effect, for tests that let it die there. */
+export type DispatcherStep = 'leased' | 'done' | 'settled';
+
+export type RunDispatcherOptions = Readonly<{
+  processes: readonly AnyProcess[];
+  database: Database;
+  wakeups: Wakeups;
+  sender: CommandSender;
+  topics: Pick<Topics, 'publish'>;
+  codec: Pick<MessageCodec, 'encodeMessage'>;
+  effects: EffectHandlers;
+  /** The version in which messages of a type are written: `currentVersion` of the contracts. */
+  schemaVersion: (type: string) => number;
+  log: Log;
+  signal: AbortSignal;
+  /** Instances whose effects are under way at once. Default 64. */
+  concurrency?: number;
+  /** How long an effect is held, in milliseconds; longer than an attempt may take. Default 60 000. */
+  leaseMs?: number;
+  /** Longest attempt, in milliseconds. Default 30 000. */
+  attemptMs?: number;
+  /** Failed attempts after which an outside call is given up. Default 12: about an hour with the default pauses. */
+  mostAttempts?: number;
+  /** Pauses between attempts. Default 500 ms to 10 min. */
+  backOff?: BackOff;
+  /** Longest wait without a look at the table, in milliseconds. Default 5 000. */
+  pollMs?: number;
+  /** Called after each step; what it throws ends the effect there, as a death would. */
+  reached?: (step: DispatcherStep, effect: LeasedEffect) => void | Promise<void>;
+}>;
+
+/** Most effects of one instance in one hand. */
+const mostOfInstance = 20;
+
+/** Pause before effects are looked for again that are due and in other hands. */
+const shortestWaitMs = 10;
+
+const engineAway: BackOff = { firstMs: 100, mostMs: 5_000 };
+
+/**
+ * Does the effects that processes asked for, until `signal` aborts; then finishes what is under way. Any number of
+ * dispatchers may run. An effect goes:
+ * 1. lease it, together with what follows it in its instance,
+ * 2. do it, under the effect's id: send the command, publish the message, or call the handler,
+ * 3. record the outcome: done effects are deleted, refused ones and those given up stay with their reason, others get
+ *    their next time,
+ * 4. go on with the next effect of the instance; a failure hands what follows back.
+ *
+ * A death after 1 or 2 leaves the lease to run out, and another dispatcher does the effect again under the same id: the
+ * command bus knows the command id, consumers know the message id, the outside gets the same idempotency key. A dispatcher
+ * that was slower than its lease records nothing in 3, since the lease bears another name by then.
+ */
+export async function runDispatcher(options: RunDispatcherOptions): Promise<void> {
+  const { database, wakeups, log, signal, concurrency = 64, leaseMs = 60_000, pollMs = 5_000 } = options;
+  const processes = options.processes.map(({ name }) => name);
+  const wakeup = wakeups.subscribe(outboxChannel);
+  const underWay = new Set<Promise<void>>();
+  const dispatch = dispatcherOf(options);
+  let failures = 0;
+  while (!signal.aborted) {
+    try {
+      const free = concurrency - underWay.size;
+      const leased =
+        free === 0
+          ? []
+          : await leaseEffects(database.pool, { processes, instances: free, mostOfInstance, leaseMs });
+      failures = 0;
+      for (const effects of byInstance(leased)) {
+        const work = dispatch(effects).finally(() => underWay.delete(work));
+        underWay.add(work);
+      }
+      if (leased.length > 0) continue;
+      await idle();
+    } catch (error) {
+      failures += 1;
+      log.warn('Effects cannot be fetched for now.', { failures, ...reasonOf(error) });
+      await rest(backOffMs(engineAway, failures), signal);
+    }
+  }
+  wakeup.close();
+  await Promise.all(underWay);
+
+  async function idle(): Promise<void> {
+    if (underWay.size === concurrency) {
+      await Promise.race(underWay);
+      return;
+    }
+    const nextMs = await untilNextEffect(database.pool, processes);
+    const waitMs = Math.min(Math.max(nextMs ?? pollMs, shortestWaitMs), pollMs);
+    const woken = new AbortController();
+    // A finished effect may have let another of its instance come first.
+    const reasons = [wakeup.next(waitMs, AbortSignal.any([signal, woken.signal])), ...underWay];
+    await Promise.race(reasons);
+    // Ends the wait for a wake-up where something else was the reason: a wake-up has one waiter at a time.
+    woken.abort();
+  }
+}
+
+/** Does the effects of one instance in order. Never rejects. */
+function dispatcherOf(options: RunDispatcherOptions): (effects: readonly LeasedEffect[]) => Promise<void> {
+  const { database, log, reached, leaseMs = 60_000, attemptMs = 30_000 } = options;
+  const settle = coalesced<SettledEffect>((settled) => settleEffects(database.pool, settled), 500);
+  const publish = coalescedPublish(options.topics);
+  const work = effectWork({ ...options, publish, attemptMs });
+
+  async function outcomeOf(leased: LeasedEffect): Promise<EffectOutcome> {
+    const { process, effect } = leased;
+    try {
+      const outcome = await withSpan(
+        `effect ${effect.kind}`,
+        { kind: 'producer', parent: leased.metadata.traceparent, attributes: { process } },
+        () => work(leased),
+      );
+      countEffect(process, effect.kind);
+      return outcome;
+    } catch (error) {
+      const outcome = outcomeOfFailure(leased, error, options);
+      const fields = { process, kind: effect.kind, effectId: leased.id, attempts: leased.attempts + 1 };
+      if (outcome.is === 'again') {
+        countEffectRetry(process, effect.kind);
+        log.info('An effect failed and is tried again later.', { ...fields, ...reasonOf(error) });
+      } else log.error('An effect is given up.', { ...fields, ...reasonOf(error) });
+      return outcome;
+    }
+  }
+
+  return async (effects) => {
+    const startedAt = performance.now();
+    try {
+      for (const [index, effect] of effects.entries()) {
+        await reached?.('leased', effect);
+        const leaseLeftMs = leaseMs - (performance.now() - startedAt);
+        const outcome: EffectOutcome =
+          options.signal.aborted || leaseLeftMs < attemptMs ? { is: 'released' } : await outcomeOf(effect);
+        await reached?.('done', effect);
+        const goesOn = outcome.is !== 'again' && outcome.is !== 'released';
+        const settled = goesOn ? [effect] : effects.slice(index);
+        await Promise.all(
+          settled.map(({ seq, lease }) =>
+            settle({ seq, lease, outcome: seq === effect.seq ? outcome : { is: 'released' } }),
+          ),
+        );
+        await reached?.('settled', effect);
+        if (!goesOn) return;
+      }
+    } catch (error) {
+      log.warn('The outcome of an effect was not recorded; its lease runs out.', reasonOf(error));
+    }
+  };
+}
+
+function byInstance(leased: readonly LeasedEffect[]): Iterable<readonly LeasedEffect[]> {
+  return Map.groupBy(
+    leased,
+    ({ process, tenantId, instanceId }) => `${process}\0${tenantId}\0${instanceId}`,
+  ).values();
+}
+
+/** Publishes what is handed in side by side as one call for each topic; order is kept. */
+function coalescedPublish(
+  topics: Pick<Topics, 'publish'>,
+): (topic: string, message: OutMessage) => Promise<void> {
+  const byTopic = new Map<string, (message: OutMessage) => Promise<void>>();
+  return (topic, message) => {
+    let publish = byTopic.get(topic);
+    if (publish === undefined) {
+      publish = coalesced((messages) => topics.publish(topic, messages), 500);
+      byTopic.set(topic, publish);
+    }
+    return publish(message);
+  };
+}

@@ -1,0 +1,46 @@
+import type { CommandCall } from '@daybook/kernel/command.ts';
+import type { CommandDelivery, CommandResult, CommandSender } from '@daybook/kernel/ports/outside.ts';
+import { reportedCommandId } from './derived-ids.ts';
+
+/** What an effect handler gets beside its input. */
+export type EffectContext = Readonly<{
+  /** The same at every attempt: the idempotency key for the outside. */
+  effectId: string;
+  tenantId: string;
+  /** As of a command that the process would send: correlation and causation, for logs and outside calls. */
+  metadata: CommandDelivery;
+  /** 1 at first. */
+  attempt: number;
+  /** Aborts when the attempt's time is over. */
+  signal: AbortSignal;
+  /**
+   * Reports back with a command. The n-th call of an attempt has the same command id at every attempt.
+   * @throws `unavailable` · `timeout`
+   */
+  send: (call: CommandCall) => Promise<CommandResult>;
+}>;
+
+/**
+ * Does what a process asked of the outside, at least once. Throwing has it repeated; an error with `retry: 'never'` gives
+ * it up. What the outside said is reported by a command.
+ */
+export type EffectHandler = (
+  input: Readonly<Record<string, unknown>>,
+  context: EffectContext,
+) => Promise<void>;
+
+/** Handlers by the name of the effect, unique over all capabilities. */
+export type EffectHandlers = Readonly<Record<string, EffectHandler>>;
+
+/** Sends the commands that one attempt of an effect reports back with. */
+export function reporting(
+  sender: CommandSender,
+  effectId: string,
+  metadata: CommandDelivery,
+): EffectContext['send'] {
+  let count = 0;
+  return (call) => {
+    const commandId = reportedCommandId(effectId, count++);
+    return sender.send(call, { ...metadata, commandId, causationId: effectId });
+  };
+}

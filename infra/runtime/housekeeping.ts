@@ -1,0 +1,40 @@
+import type { Log } from '@daybook/kernel/ports/outside.ts';
+import type { Database } from '../database/database.ts';
+import { reasonOf, rest } from './loop.ts';
+import { forgetRejectedEffects } from './outbox.ts';
+import { forgetInputs } from './process-store.ts';
+
+const dayMs = 24 * 60 * 60 * 1_000;
+
+export type HousekeepingOptions = Readonly<{
+  database: Database;
+  log: Log;
+  signal: AbortSignal;
+  /** Default: an hour. */
+  everyMs?: number;
+  /** How long ids of messages are known, in milliseconds; longer than any topic keeps messages. Default: 14 days. */
+  inputsMs?: number;
+  /** How long refused effects stay visible, in milliseconds. Default: 30 days. */
+  rejectedMs?: number;
+}>;
+
+/** Forgets what processes need no longer, now and then, until `signal` aborts. */
+export async function runHousekeeping(options: HousekeepingOptions): Promise<void> {
+  const {
+    database,
+    log,
+    signal,
+    everyMs = 3_600_000,
+    inputsMs = 14 * dayMs,
+    rejectedMs = 30 * dayMs,
+  } = options;
+  while (!signal.aborted) {
+    try {
+      await forgetInputs(database.pool, inputsMs);
+      await forgetRejectedEffects(database.pool, rejectedMs);
+    } catch (error) {
+      log.warn('Old rows of processes cannot be removed for now.', reasonOf(error));
+    }
+    await rest(everyMs, signal);
+  }
+}

@@ -1,0 +1,177 @@
+import { randomUUID } from 'node:crypto';
+import type { CommandDelivery } from '@daybook/kernel/ports/outside.ts';
+import type { Querier } from './checkpoints.ts';
+import type { InstanceName, OutwardEffect } from './process-step.ts';
+
+/** An effect that this dispatcher holds for a while. */
+export type LeasedEffect = InstanceName &
+  Readonly<{
+    seq: number;
+    id: string;
+    process: string;
+    effect: OutwardEffect;
+    metadata: CommandDelivery;
+    /** Name of the lease; another holder has another. */
+    lease: string;
+    /** Failed attempts so far. */
+    attempts: number;
+    /** ISO 8601, UTC, by the database's clock: when it was committed. */
+    createdAt: string;
+  }>;
+
+/**
+ * Leases effects for a time: those of instances whose first waiting effect is due and free, each with up to
+ * `mostOfInstance` effects in all. Of one instance nobody else has any, so that its order is in one hand.
+ */
+export async function leaseEffects(
+  querier: Querier,
+  options: Readonly<{
+    processes: readonly string[];
+    instances: number;
+    mostOfInstance: number;
+    leaseMs: number;
+  }>,
+): Promise<readonly LeasedEffect[]> {
+  const { processes, instances, mostOfInstance, leaseMs } = options;
+  const { rows } = await querier.query<LeasedEffect>({
+    name: 'lease effects',
+    text: `
+      with heads as materialized (
+        select o.process, o.tenant_id, o.instance_id, o.seq from runtime.effects o
+        where o.status = 'pending' and o.due_at <= clock_timestamp() and o.process = any($1)
+          and (o.leased_until is null or o.leased_until < clock_timestamp())
+          and not exists (
+            select from runtime.effects e
+            where e.process = o.process and e.tenant_id = o.tenant_id and e.instance_id = o.instance_id
+              and e.status = 'pending' and e.seq < o.seq)
+        order by o.due_at, o.seq limit $2
+        for update of o skip locked
+      ), chosen as (
+        select f.seq from heads h cross join lateral (
+          select e.seq from runtime.effects e
+          where e.process = h.process and e.tenant_id = h.tenant_id and e.instance_id = h.instance_id
+            and e.status = 'pending' and e.seq >= h.seq
+          order by e.seq limit $3) f
+      )
+      update runtime.effects o
+      set lease = $4, leased_until = clock_timestamp() + make_interval(secs => $5)
+      from chosen c where o.seq = c.seq and o.status = 'pending'
+      returning o.seq, o.id, o.process, o.tenant_id as "tenantId", o.instance_id as "instanceId", o.effect,
+        o.metadata, o.lease, o.attempts, o.created_at as "createdAt"`,
+    values: [processes, instances, mostOfInstance, randomUUID(), leaseMs / 1_000],
+  });
+  return rows.sort((a, b) => a.seq - b.seq);
+}
+
+/** What became of an effect. Everything but `done` is for a human to see or for a later time. */
+export type EffectOutcome =
+  | Readonly<{ is: 'done' }>
+  /** The command was refused: an outcome, kept with its reason. */
+  | Readonly<{ is: 'rejected'; reason: string }>
+  | Readonly<{ is: 'dead'; reason: string }>
+  | Readonly<{ is: 'again'; afterMs: number; reason: string }>
+  /** Not tried: free for whoever comes first. */
+  | Readonly<{ is: 'released' }>;
+
+export type SettledEffect = Readonly<{ seq: number; lease: string; outcome: EffectOutcome }>;
+
+/** Records outcomes with one statement. What is under another lease by now is left alone. */
+export async function settleEffects(querier: Querier, settled: readonly SettledEffect[]): Promise<void> {
+  await querier.query({
+    name: 'settle effects',
+    text: `
+      with settled as materialized (
+        select * from json_to_recordset($1::json)
+          as r(seq bigint, lease uuid, "is" text, reason text, "afterMs" double precision)
+      ), done as (
+        delete from runtime.effects o using settled r
+        where r.is = 'done' and o.seq = r.seq and o.lease = r.lease
+      )
+      update runtime.effects o set
+        status = case when r.is in ('rejected', 'dead') then r.is else 'pending' end,
+        attempts = o.attempts + case when r.is = 'released' then 0 else 1 end,
+        reason = coalesce(r.reason, o.reason),
+        due_at = case when r.is = 'again'
+          then clock_timestamp() + make_interval(secs => r."afterMs" / 1000) else o.due_at end,
+        closed_at = case when r.is in ('rejected', 'dead') then now() end,
+        lease = null, leased_until = null
+      from settled r where r.is <> 'done' and o.seq = r.seq and o.lease = r.lease`,
+    values: [JSON.stringify(settled.map(({ seq, lease, outcome }) => ({ seq, lease, ...outcome })))],
+  });
+}
+
+/** Milliseconds until the next effect of some processes may be tried; null for none. */
+export async function untilNextEffect(
+  querier: Querier,
+  processes: readonly string[],
+): Promise<number | null> {
+  const { rows } = await querier.query<{ ms: number | null }>({
+    name: 'next effect',
+    text: `
+      select extract(epoch from min(greatest(due_at, coalesce(leased_until, due_at))) - clock_timestamp())
+        ::double precision * 1000 as ms
+      from (select due_at, leased_until from runtime.effects
+            where status = 'pending' and process = any($1) order by due_at limit 1000) waiting`,
+    values: [processes],
+  });
+  return rows[0]?.ms ?? null;
+}
+
+/** How many effects of a process stand in each state. */
+export type EffectCounts = Readonly<{ process: string; pending: number; rejected: number; dead: number }>;
+
+export async function countEffects(querier: Querier): Promise<readonly EffectCounts[]> {
+  const { rows } = await querier.query<EffectCounts>(
+    `select process, count(*) filter (where status = 'pending') as pending,
+       count(*) filter (where status = 'rejected') as rejected, count(*) filter (where status = 'dead') as dead
+     from runtime.effects group by process order by process`,
+  );
+  return rows;
+}
+
+/** An effect that was refused or given up. */
+export type ClosedEffect = InstanceName &
+  Readonly<{
+    seq: number;
+    id: string;
+    process: string;
+    status: 'rejected' | 'dead';
+    effect: OutwardEffect;
+    attempts: number;
+    reason: string;
+    closedAt: string;
+  }>;
+
+/** Effects that were refused or given up, latest first. */
+export async function closedEffects(
+  querier: Querier,
+  status: ClosedEffect['status'],
+  limit: number,
+): Promise<readonly ClosedEffect[]> {
+  const { rows } = await querier.query<ClosedEffect>(
+    `select seq, id, process, tenant_id as "tenantId", instance_id as "instanceId", status, effect, attempts, reason,
+       closed_at as "closedAt"
+     from runtime.effects where status = $1 order by closed_at desc, seq desc limit $2`,
+    [status, limit],
+  );
+  return rows;
+}
+
+/** Lets a dead effect be tried again, under its old id; false where there is none. */
+export async function reviveEffect(querier: Querier, seq: number): Promise<boolean> {
+  const { rowCount } = await querier.query(
+    `update runtime.effects set status = 'pending', attempts = 0, due_at = now(), closed_at = null
+     where seq = $1 and status = 'dead'`,
+    [seq],
+  );
+  return rowCount === 1;
+}
+
+/** Removes refused effects older than a window; dead ones stay until somebody sees to them. */
+export async function forgetRejectedEffects(querier: Querier, olderThanMs: number): Promise<number> {
+  const { rowCount } = await querier.query(
+    `delete from runtime.effects where status = 'rejected' and closed_at < now() - make_interval(secs => $1)`,
+    [olderThanMs / 1_000],
+  );
+  return rowCount ?? 0;
+}

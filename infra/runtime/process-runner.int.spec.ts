@@ -1,0 +1,291 @@
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { beginning, type RecordedEvent } from '@daybook/kernel/event.ts';
+import { done } from '@daybook/kernel/ports/topics.ts';
+import { inPartition, jsonCodec } from '@daybook/test/support/json-codec.ts';
+import { freshDatabase } from '@daybook/test/support/postgres.ts';
+import { silentLog } from '@daybook/test/support/silent-log.ts';
+import { ensureCheckpoints, processConsumer, readCheckpoint } from './checkpoints.ts';
+import { effectIdOf } from './derived-ids.ts';
+import { makeProcessRunner, type ProcessRunnerStep } from './process-runner.ts';
+import { counting, farOff, logOf, longAgo, orders, paid, placed } from './process.fixture.ts';
+import { fireDueTimers, type TimerStep } from './timers.ts';
+
+let opened: Awaited<ReturnType<typeof freshDatabase>>;
+beforeEach(async () => {
+  opened = await freshDatabase();
+  await ensureCheckpoints(opened.database.pool, processConsumer(orders), 1, beginning);
+});
+afterEach(() => opened.drop());
+
+function runner(reached?: (step: ProcessRunnerStep) => void, notified: string[] = [], process = orders) {
+  return makeProcessRunner({
+    process,
+    codec: jsonCodec,
+    database: opened.database,
+    wakeups: { notify: (channel) => notified.push(channel) },
+    log: silentLog,
+    ...(reached === undefined ? {} : { reached }),
+  });
+}
+
+function batch(events: readonly RecordedEvent[]) {
+  return {
+    topic: 'events',
+    partition: 0,
+    messages: events.map((event, offset) => inPartition(jsonCodec.encode(event), 0, offset)),
+  };
+}
+
+function timersOf(reached?: (step: TimerStep) => void) {
+  return {
+    processes: [orders],
+    database: opened.database,
+    wakeups: { notify: () => undefined } as never,
+    log: silentLog,
+    ...(reached === undefined ? {} : { reached }),
+  };
+}
+
+const rows = async (text: string) => (await opened.database.pool.query<Record<string, unknown>>(text)).rows;
+const effects = () =>
+  rows(`select instance_id as instance, effect->'call'->>'command' as command, effect->'call'->'input' as input
+        from runtime.effects order by seq`);
+const states = () =>
+  rows(
+    `select tenant_id as tenant, instance_id as instance, state from runtime.process_instances order by 1, 2`,
+  );
+const timers = () => rows(`select instance_id as instance, due_at as due from runtime.timers order by 1`);
+
+describe('a process runner', () => {
+  test('commits states, timers, effects and the checkpoint together', async () => {
+    const notified: string[] = [];
+    const log = logOf(placed('1'), placed('2'), paid('1', 4), paid('2', 12), paid('unknown', 1));
+    expect(await runner(undefined, notified).handle(batch(log))).toEqual(done);
+    expect(await states()).toEqual([
+      { tenant: 'a', instance: '1', state: { dueAt: farOff, paid: 4, reminders: 0 } },
+    ]);
+    expect(await timers()).toEqual([]);
+    expect((await effects()).map(({ command }) => command)).toEqual(['Greet', 'Greet', 'Thank']);
+    expect((await readCheckpoint(opened.database.pool, processConsumer(orders), 0)).position).toBe(
+      log[4]?.position,
+    );
+    expect(notified).toEqual(['outbox']);
+  });
+
+  test('effects carry who, why and for whom', async () => {
+    await runner().handle(batch(logOf(placed('1'))));
+    const id = effectIdOf('testOrders', 'a', 'input-0', 1);
+    expect(await rows('select id, metadata from runtime.effects')).toEqual([
+      {
+        id,
+        metadata: {
+          tenantId: 'a',
+          actor: { kind: 'process', id: 'testOrders' },
+          commandId: id,
+          correlationId: 'correlation-0',
+          causationId: 'input-0',
+        },
+      },
+    ]);
+  });
+
+  test.each<ProcessRunnerStep>(['read', 'fenced', 'written', 'committed', 'notified'])(
+    'a death after %s neither loses nor doubles',
+    async (deadly) => {
+      const log = logOf(placed('1'), paid('1', 4), paid('1', 3));
+      const dying = runner((step) => {
+        if (step === deadly) throw new Error('killed');
+      });
+      expect((await dying.handle(batch(log))).do).toMatch(/retry|pause/);
+      expect(await runner().handle(batch(log))).toEqual(done);
+      expect(await states()).toMatchObject([{ state: { paid: 7 } }]);
+      expect(await effects()).toHaveLength(1);
+    },
+  );
+
+  test('of two members with one partition only one takes the inputs in', async () => {
+    const log = logOf(placed('1'), paid('1', 4));
+    const [one, other] = [runner(), runner()];
+    await one.handle(batch(log.slice(0, 1)));
+    await other.handle(batch(log.slice(0, 1)));
+    await Promise.all([one.handle(batch(log)), other.handle(batch(log))]);
+    expect(await states()).toMatchObject([{ state: { paid: 4 } }]);
+    expect(await effects()).toHaveLength(1);
+  });
+
+  test('tenants with the same instance id do not meet', async () => {
+    await runner().handle(batch(logOf(placed('1'), placed('1', farOff, undefined, 'b'), paid('1', 3, 'b'))));
+    expect(await states()).toMatchObject([
+      { tenant: 'a', state: { paid: 0 } },
+      { tenant: 'b', state: { paid: 3 } },
+    ]);
+  });
+
+  test('a start begins anew and forgets the timers of before', async () => {
+    await runner().handle(batch(logOf(placed('1', longAgo), paid('1', 4))));
+    await runner().handle(batch(logOf(placed('1', longAgo), paid('1', 4), placed('1', farOff))));
+    expect(await states()).toMatchObject([{ state: { paid: 0 } }]);
+    expect(await timers()).toEqual([{ instance: '1', due: farOff }]);
+  });
+
+  test('an input whose reaction throws is parked, what came before it is in', async () => {
+    const log = logOf(placed('1'), paid('1', 4), paid('1', -1), placed('2', farOff, undefined, 'b'));
+    expect(await runner().handle(batch(log))).toMatchObject({ do: 'park', index: 2 });
+    expect(await states()).toMatchObject([{ instance: '1', state: { paid: 4 } }]);
+  });
+
+  test('a schedule that is none is the process’s fault', async () => {
+    const effect = {
+      kind: 'wake',
+      timer: 't',
+      when: { cron: 'never ever', timeZone: 'UTC', spreadMs: 0 },
+    } as const;
+    const log = logOf(placed('1', farOff, [effect]));
+    expect(await runner().handle(batch(log))).toMatchObject({ do: 'park', index: 0 });
+  });
+
+  test('takes events from the store itself, once', async () => {
+    const log = logOf(placed('1'), paid('1', 4));
+    await runner().takeStored(0, log);
+    await runner().takeStored(0, log);
+    await runner().handle(batch(log));
+    expect(await states()).toMatchObject([{ state: { paid: 4 } }]);
+  });
+});
+
+describe('a process on another topic', () => {
+  async function messages(...ids: string[]) {
+    const said = ids.map((id, offset) =>
+      jsonCodec
+        .encodeMessage({
+          id,
+          type: 'Counted',
+          data: { counter: 'c' },
+          metadata: {
+            schemaVersion: 1,
+            tenantId: 'a',
+            actor: { kind: 'system', id: 's' },
+            commandId: id,
+            correlationId: id,
+          },
+          recordedAt: longAgo,
+          key: 'a',
+          source: '/test',
+        })
+        .then((message) => inPartition(message, 0, offset)),
+    );
+    return { topic: 'test.counts.v1', partition: 0, messages: await Promise.all(said) };
+  }
+
+  test('takes each message id in once, whatever the order of delivery', async () => {
+    const { handle } = runner(undefined, [], counting);
+    await handle(await messages('1', '2', '2'));
+    await handle(await messages('2', '3', '1'));
+    await runner(undefined, [], counting).handle(await messages('1', '2', '3', '4'));
+    expect(await states()).toEqual([{ tenant: 'a', instance: 'c', state: 4 }]);
+    expect(await effects()).toHaveLength(4);
+  });
+
+  test.each<ProcessRunnerStep>(['read', 'fenced', 'written', 'committed', 'notified'])(
+    'a death after %s neither loses nor doubles',
+    async (deadly) => {
+      const dying = runner(
+        (step) => {
+          if (step === deadly) throw new Error('killed');
+        },
+        [],
+        counting,
+      );
+      expect((await dying.handle(await messages('1', '2'))).do).toMatch(/retry|pause/);
+      expect(await runner(undefined, [], counting).handle(await messages('1', '2'))).toEqual(done);
+      expect(await states()).toEqual([{ tenant: 'a', instance: 'c', state: 2 }]);
+    },
+  );
+
+  test('an unreadable message is parked, those before it are in', async () => {
+    const { messages: list, ...rest } = await messages('1', '2');
+    const broken = { ...(list[1] as (typeof list)[0]), value: Buffer.from('{') };
+    const { handle } = runner(undefined, [], counting);
+    expect(await handle({ ...rest, messages: [...list.slice(0, 1), broken] })).toMatchObject({
+      do: 'park',
+      index: 1,
+    });
+    expect(await states()).toMatchObject([{ state: 1 }]);
+  });
+});
+
+describe('timers', () => {
+  test('fire when due, are set again, and end with their instance', async () => {
+    await runner().handle(batch(logOf(placed('1', longAgo), placed('2', farOff))));
+    expect(await fireDueTimers(timersOf())).toBe(1);
+    expect(await fireDueTimers(timersOf())).toBe(1);
+    expect(await fireDueTimers(timersOf())).toBe(0);
+    expect((await effects()).filter(({ command }) => command === 'Remind')).toEqual([
+      { instance: '1', command: 'Remind', input: { reminders: 1 } },
+      { instance: '1', command: 'Remind', input: { reminders: 2 } },
+    ]);
+    expect((await states()).map(({ instance }) => instance)).toEqual(['2']);
+    expect(await timers()).toEqual([{ instance: '2', due: farOff }]);
+  });
+
+  test('loops side by side fire each timer once', async () => {
+    const count = 300;
+    const log = logOf(...Array.from({ length: count }, (_, index) => placed(String(index), longAgo)));
+    await runner().handle(batch(log));
+    const fired: number[] = [];
+    const loop = async (): Promise<void> => {
+      for (let idle = 0; idle < 5;) {
+        const now = await fireDueTimers({ ...timersOf(), maxBatch: 20 });
+        fired.push(now);
+        idle = now === 0 ? idle + 1 : 0;
+      }
+    };
+    await Promise.all([loop(), loop(), loop(), loop()]);
+    expect(fired.reduce((a, b) => a + b)).toBe(2 * count);
+    const reminders = await rows(
+      `select count(*), count(distinct id) as ids from runtime.effects where effect->'call'->>'command' = 'Remind'`,
+    );
+    expect(reminders).toEqual([{ count: 2 * count, ids: 2 * count }]);
+  });
+
+  test.each<TimerStep>(['claimed', 'written', 'committed'])(
+    'a death after %s neither loses nor doubles, and the input id stays',
+    async (deadly) => {
+      await runner().handle(batch(logOf(placed('1', longAgo))));
+      const [before] = await rows('select input_id from runtime.timers');
+      const dying = timersOf((step) => {
+        if (step === deadly) throw new Error('killed');
+      });
+      await expect(fireDueTimers(dying)).rejects.toThrow();
+      if (deadly !== 'committed') await fireDueTimers(timersOf());
+      const reminders = (await effects()).filter(({ command }) => command === 'Remind');
+      expect(reminders).toEqual([{ instance: '1', command: 'Remind', input: { reminders: 1 } }]);
+      expect(
+        await rows(`select metadata->>'causationId' as cause from runtime.effects order by seq desc limit 1`),
+      ).toEqual([{ cause: before?.['input_id'] }]);
+    },
+  );
+
+  test('one whose reaction throws is postponed and keeps no other waiting', async () => {
+    const throwing = {
+      ...orders,
+      react: (...[input, state]: Parameters<typeof orders.react>) => {
+        if (input.type === 'TimerDue' && (state as { paid: number }).paid === 1) throw new Error('a bug');
+        return orders.react(input, state);
+      },
+    };
+    const log = logOf(placed('1', longAgo), placed('2', longAgo), paid('1', 1));
+    await runner(undefined, [], { ...orders, react: throwing.react }).handle(batch(log.slice(0, 2)));
+    await opened.database.pool.query(
+      `update runtime.process_instances set state = jsonb_set(state, '{paid}', '1') where instance_id = '1'`,
+    );
+    const options = { ...timersOf(), processes: [throwing] };
+    await fireDueTimers(options);
+    await fireDueTimers(options);
+    await fireDueTimers(options);
+    expect(await fireDueTimers(options)).toBe(0);
+    expect(await timers()).toEqual([{ instance: '1', due: longAgo }]);
+    await opened.database.pool.query(`update runtime.timers set fire_at = now()`);
+    expect(await fireDueTimers(timersOf())).toBe(1);
+  });
+});

@@ -1,0 +1,156 @@
+import type { Log } from '@daybook/kernel/ports/outside.ts';
+import type { AnyProcess, TimerDue } from '@daybook/kernel/process.ts';
+import type { Database } from '../database/database.ts';
+import type { Wakeups } from '../database/wakeups.ts';
+import { InputRefused, refusedOr, refusing } from './batch-handler.ts';
+import { backOffMs, reasonOf, rest, type BackOff } from './loop.ts';
+import { signalChanges, timersChannel } from './process-runner.ts';
+import { stepAll, type ProcessChanges, type RoutedInput } from './process-step.ts';
+import {
+  claimTimers,
+  postponeTimers,
+  untilNextTimer,
+  writeProcessChanges,
+  type ClaimedTimer,
+} from './process-store.ts';
+
+/** Where a timer loop stands, for tests that let it die there. */
+export type TimerStep = 'claimed' | 'written' | 'committed';
+
+export type RunTimersOptions = Readonly<{
+  processes: readonly AnyProcess[];
+  database: Database;
+  wakeups: Wakeups;
+  log: Log;
+  signal: AbortSignal;
+  /** Most timers in one transaction. Default 500. */
+  maxBatch?: number;
+  /** Longest wait without a look at the table, in milliseconds: how late a lost signal may make a timer. Default 5 000. */
+  pollMs?: number;
+  /** Called after each step; what it throws ends the round there. */
+  reached?: (step: TimerStep) => void | Promise<void>;
+}>;
+
+/** Shortest wait between two rounds that found nothing, so that signals in quick succession share a look. */
+const shortestWaitMs = 10;
+
+/** How long a timer waits whose reaction throws. */
+const postponedMs = 60_000;
+
+const engineAway: BackOff = { firstMs: 100, mostMs: 5_000 };
+
+/**
+ * Fires timers when they are due by the database's clock, until `signal` aborts. Any number of loops may run. A round goes,
+ * for each process:
+ * 1. in a transaction, lock instances with due timers that nobody else has, and remove those timers,
+ * 2. take each timer through its instance as an input, write states, further timers and effects,
+ * 3. commit,
+ * 4. signal the dispatcher; then sleep until the next timer is due, a signal comes, or `pollMs` is over.
+ *
+ * A death before 3 leaves the timers where they were, and they fire later with the same input ids. A death after 3 loses
+ * only the signal. A timer cannot fire twice: its removal commits with its effect.
+ */
+export async function runTimers(options: RunTimersOptions): Promise<void> {
+  const { database, wakeups, log, signal, pollMs = 5_000 } = options;
+  const names = options.processes.map(({ name }) => name);
+  const wakeup = wakeups.subscribe(timersChannel);
+  let failures = 0;
+  while (!signal.aborted) {
+    try {
+      const nextMs = await untilNextTimer(database.pool, names);
+      const fired = nextMs === null || nextMs > 0 ? 0 : await fireDueTimers(options);
+      failures = 0;
+      if (fired > 0) continue;
+      // Due and not taken: in other hands. Signals in quick succession share a look.
+      await rest(shortestWaitMs, signal);
+      const waitMs = Math.min(nextMs === null ? pollMs : Math.max(0, nextMs - shortestWaitMs), pollMs);
+      if (waitMs > 0) await wakeup.next(Math.ceil(waitMs), signal);
+    } catch (error) {
+      failures += 1;
+      log.warn('Timers cannot be fired for now.', { failures, ...reasonOf(error) });
+      await rest(backOffMs(engineAway, failures), signal);
+    }
+  }
+  wakeup.close();
+}
+
+/** One round; answers with how many timers fired. */
+export async function fireDueTimers(options: Omit<RunTimersOptions, 'signal'>): Promise<number> {
+  let fired = 0;
+  for (const process of options.processes) fired += await fireTimersOf(process, options);
+  return fired;
+}
+
+async function fireTimersOf(
+  process: AnyProcess,
+  options: Omit<RunTimersOptions, 'signal'>,
+  limit = options.maxBatch ?? 500,
+): Promise<number> {
+  try {
+    const { changes, fired } = await round(process, options, limit);
+    signalChanges(options.wakeups, changes);
+    return fired;
+  } catch (error) {
+    const refused = refusedOr(error);
+    if (!(refused instanceof InputRefused)) throw refused;
+    if (!(refused instanceof TimersRefused)) return await fireTimersOf(process, options, 1);
+    options.log.error('Timers cannot be handled and are postponed.', {
+      process: process.name,
+      timers: refused.timers.length,
+      postponedMs,
+      reason: refused.message,
+    });
+    await postponeTimers(options.database.pool, process.name, refused.timers, postponedMs);
+    return refused.timers.length;
+  }
+}
+
+/** The due timers of one instance, of which one was refused. */
+class TimersRefused extends InputRefused {
+  readonly timers: readonly ClaimedTimer[];
+
+  constructor(timers: readonly ClaimedTimer[], cause: Error) {
+    super(cause.message, { cause });
+    this.timers = timers;
+  }
+}
+
+async function round(
+  process: AnyProcess,
+  { database, reached }: Omit<RunTimersOptions, 'signal'>,
+  limit: number,
+): Promise<{ changes: Pick<ProcessChanges, 'effects' | 'timers'>; fired: number }> {
+  const result = await database.transaction(async (client) => {
+    const { states, now, timers } = await claimTimers(client, process.name, limit);
+    await reached?.('claimed');
+    if (timers.length === 0) return { changes: { effects: [], timers: [] }, fired: 0 };
+    try {
+      const inputs = timers.map((timer) => inputOf(process, timer, now));
+      const changes = refusing('process', () => stepAll(process, inputs, states, now));
+      await writeProcessChanges(client, process.name, changes);
+      await reached?.('written');
+      return { changes, fired: timers.length };
+    } catch (error) {
+      const refused = refusedOr(error);
+      throw refused instanceof InputRefused && limit === 1 ? new TimersRefused(timers, refused) : refused;
+    }
+  });
+  await reached?.('committed');
+  return result;
+}
+
+function inputOf(process: AnyProcess, timer: ClaimedTimer, now: string): RoutedInput {
+  const { tenantId, instanceId } = timer;
+  const input: TimerDue = {
+    type: 'TimerDue',
+    id: timer.inputId,
+    data: { timer: timer.timer, dueAt: timer.dueAt },
+    metadata: {
+      schemaVersion: 1,
+      ...timer.metadata,
+      actor: { kind: 'process', id: process.name },
+    },
+    recordedAt: now,
+  };
+  return { input, tenantId, instanceId, to: 'continue' };
+}
