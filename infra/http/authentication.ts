@@ -60,7 +60,9 @@ export function bearerAuthentication(tokens: AccessTokens): Authenticate {
       done(null, principal);
     },
   );
-  const authenticate = new passport.Passport().authenticate(strategy, {
+  // By name: passport then gives each request a copy of the strategy. Handed over as an object, all requests under way
+  // would share one, and an answer of one would go to another.
+  const authenticate = new passport.Passport().use('bearer', strategy).authenticate('bearer', {
     session: false,
     assignProperty: 'principal',
     authInfo: false,

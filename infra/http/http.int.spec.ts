@@ -175,6 +175,24 @@ describe('callers', () => {
     }
   });
 
+  test('are never taken for one another, however many come at once', async () => {
+    const tenants = Array.from({ length: 40 }, (_, n) => `crowd-${String(n)}`);
+    const tokens = await Promise.all(
+      tenants.map((tenantId) => system.tokenOf({ tenantId, userId: `${tenantId}-user` })),
+    );
+    const adding = await Promise.all(
+      tokens.map((each, n) =>
+        system.call('POST', '/v1/notes', { token: each, body: { text: `of ${String(n)}` } }),
+      ),
+    );
+    expect(new Set(adding.map(({ status }) => status))).toEqual(new Set([201]));
+    const fresh = await Promise.all(tenants.map((tenantId) => system.tokenOf({ tenantId })));
+    const lists = await Promise.all(fresh.map((each) => system.call('GET', '/v1/notes', { token: each })));
+    expect(lists.map(({ json }) => (json?.['items'] as { text: string }[]).map(({ text }) => text))).toEqual(
+      tenants.map((_, n) => [`of ${String(n)}`]),
+    );
+  });
+
   test('with an expired or a changed token are told so', async () => {
     const old = await system.tokenOf({}, -120_000);
     const expired = await system.call('GET', '/v1/notes', { token: old });

@@ -1,7 +1,7 @@
 import type { Vault } from '@daybook/kernel/ports/outside.ts';
 import { translateDatabaseError, type Database } from '../database/database.ts';
 import type { Answer } from './answers.ts';
-import { coalesced } from './coalesce.ts';
+import { coalesced } from '../database/coalesced.ts';
 
 /** What became of a claim on an idempotency key. */
 export type Claim =

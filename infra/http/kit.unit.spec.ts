@@ -1,7 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { z } from 'zod';
 import { DaybookError, errorCodes, type ErrorCode } from '@daybook/kernel/errors.ts';
-import { coalesced } from './coalesce.ts';
 import { cursors, pageOf } from './cursor.ts';
 import { inputReader, knownFields, routeOf } from './input.ts';
 import { noteCommands, noteQueries } from './notes.fixture.ts';
@@ -116,29 +115,6 @@ describe('cursors', () => {
     expect(page(0)).toEqual({ items: ['1', '2'], next: '2' });
     expect(page(2)).toEqual({ items: ['3', '4'], next: '4' });
     expect(page(4)).toEqual({ items: ['5'], next: null });
-  });
-});
-
-describe('coalesced calls', () => {
-  test('go together while one is in flight, in order, each with its own result', async () => {
-    const batches: number[][] = [];
-    const double = coalesced(async (items: readonly number[]) => {
-      batches.push([...items]);
-      await Promise.resolve();
-      return items.map((item) => item * 2);
-    }, 3);
-    expect(await Promise.all([1, 2, 3, 4, 5].map(double))).toEqual([2, 4, 6, 8, 10]);
-    expect(batches).toEqual([[1], [2, 3, 4], [5]]);
-  });
-
-  test('fail together, and the next ones go on', async () => {
-    let fails = true;
-    const work = coalesced((items: readonly number[]) =>
-      fails ? Promise.reject(new Error('no')) : Promise.resolve(items),
-    );
-    await expect(work(1)).rejects.toThrow('no');
-    fails = false;
-    expect(await work(2)).toBe(2);
   });
 });
 

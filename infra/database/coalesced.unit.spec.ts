@@ -1,0 +1,57 @@
+import { expect, test } from '@jest/globals';
+import { coalesced } from './coalesced.ts';
+
+test('calls of one turn go together, up to a size, in order, each with its own result', async () => {
+  const batches: number[][] = [];
+  const double = coalesced(
+    async (items: readonly number[]) => {
+      batches.push([...items]);
+      await Promise.resolve();
+      return items.map((item) => item * 2);
+    },
+    { maxItems: 3 },
+  );
+  expect(await Promise.all([1, 2, 3, 4, 5].map(double))).toEqual([2, 4, 6, 8, 10]);
+  expect(batches).toEqual([
+    [1, 2, 3],
+    [4, 5],
+  ]);
+});
+
+test('calls made while a batch is under way wait for the next', async () => {
+  const batches: (readonly number[])[] = [];
+  const ends: (() => void)[] = [];
+  const call = coalesced<number, number>((items) => {
+    batches.push(items);
+    return new Promise((done) => {
+      ends.push(() => {
+        done(items);
+      });
+    });
+  });
+  const turn = (): Promise<void> =>
+    new Promise((done) => {
+      setImmediate(done);
+    });
+  const first = call(1);
+  await turn();
+  const others = [call(2), call(3)];
+  await turn();
+  expect(batches).toEqual([[1]]);
+  ends[0]?.();
+  expect(await first).toBe(1);
+  await turn();
+  ends[1]?.();
+  expect(await Promise.all(others)).toEqual([2, 3]);
+  expect(batches).toEqual([[1], [2, 3]]);
+});
+
+test('calls fail together, and the next ones go on', async () => {
+  let fails = true;
+  const work = coalesced((items: readonly number[]) =>
+    fails ? Promise.reject(new Error('no')) : Promise.resolve(items),
+  );
+  await expect(Promise.all([work(1), work(2)])).rejects.toThrow('no');
+  fails = false;
+  expect(await work(2)).toBe(2);
+});
