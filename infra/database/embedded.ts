@@ -1,6 +1,6 @@
 import { spawn, execFile, type ChildProcess } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { chown, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer, type AddressInfo } from 'node:net';
 import { join, resolve } from 'node:path';
@@ -322,13 +322,19 @@ async function leftRunning(data: string): Promise<{ pid: number; port: number } 
   return pid > 0 && port > 0 && alive(pid) ? { pid, port } : undefined;
 }
 
-/** True while the process is there, whoever's it is. */
+/** True while the process is there, whoever's it is. One that ended and was not yet buried by its parent is not. */
 export function alive(pid: number): boolean {
   try {
     process.kill(pid, 0);
-    return true;
   } catch (error) {
     return (error as NodeJS.ErrnoException).code === 'EPERM';
+  }
+  // proc(5): the state follows the command name in parentheses. In a container the new parent may bury nobody.
+  try {
+    const stat = readFileSync(`/proc/${String(pid)}/stat`, 'utf8');
+    return stat[stat.lastIndexOf(')') + 2] !== 'Z';
+  } catch {
+    return true;
   }
 }
 
