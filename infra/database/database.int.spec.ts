@@ -65,12 +65,11 @@ describe('a database', () => {
 describe('migrations', () => {
   test('run once, whoever starts them at the same time', async () => {
     expect(await pendingMigrations(database)).toEqual([]);
-    await database.pool.query('drop table runtime.migrations');
-    await database.pool.query('drop schema log, topics, registry, vault, read cascade');
     const { rows } = await database.pool.query<{ name: string }>(
-      `select tablename as name from pg_tables where schemaname = 'runtime'`,
+      `select nspname as name from pg_namespace where nspname !~ '^pg_' and nspname not in ('information_schema', 'public')`,
     );
-    for (const { name } of rows) await database.pool.query(`drop table if exists runtime."${name}" cascade`);
+    const schemas = rows.map(({ name }) => `"${name}"`).join(', ');
+    await database.pool.query(`drop schema ${schemas} cascade`);
     const other = openDatabase({ url: fresh.url, log: silentLog });
     const applied = await Promise.all([migrate(database), migrate(other)]);
     expect(applied.flat()).toEqual([...new Set(applied.flat())]);
