@@ -3,7 +3,7 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { join, resolve } from 'node:path';
 import { stripVTControlCharacters } from 'node:util';
 
-const root = resolve(import.meta.dirname, '../..');
+const ownRoot = resolve(import.meta.dirname, '../..');
 
 /** A process of the `daybook` command. */
 export type DaybookProcess = Readonly<{
@@ -31,7 +31,11 @@ process.once('exit', () => {
 });
 
 /** Starts `node cli/daybook.ts <args>` with only these variables beside PATH and HOME. */
-export function startDaybook(args: readonly string[], env: Readonly<Record<string, string>>): DaybookProcess {
+export function startDaybook(
+  args: readonly string[],
+  env: Readonly<Record<string, string>>,
+  root = ownRoot,
+): DaybookProcess {
   const child = spawn(process.execPath, [join(root, 'cli/daybook.ts'), ...args], {
     cwd: root,
     env: { PATH: process.env['PATH'], HOME: process.env['HOME'], ...env },

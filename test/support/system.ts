@@ -37,6 +37,8 @@ export type SystemOptions = Readonly<{
   /** Ports to answer at, to meet clients again after a restart. Default: free ones. */
   addresses?: Addresses;
   env?: Readonly<Record<string, string>>;
+  /** Another checkout to run, in one process. */
+  root?: string;
 }>;
 
 /** Without limits of rate, since all requests of a test come from one address. */
@@ -59,7 +61,7 @@ export async function startSystem(options: SystemOptions): Promise<System> {
   const env = { ...defaultEnv, ...options.env, DAYBOOK_DATA: folder };
   const { processes, addresses } =
     options.mode === 'one process'
-      ? await startTogether(env, options.addresses)
+      ? await startTogether(env, options.addresses, options.root)
       : await startApart(env, options.addresses);
   const databaseUrl = await runningEmbeddedPostgres(join(folder, 'postgres'));
   if (databaseUrl === undefined) throw new Error('The system has no database.');
@@ -96,8 +98,9 @@ type Started = Readonly<{ processes: ReadonlyMap<string, DaybookProcess>; addres
 async function startTogether(
   env: Readonly<Record<string, string>>,
   addresses: Addresses | undefined,
+  root: string | undefined,
 ): Promise<Started> {
-  const up = startDaybook(['up', '--port', portOf(addresses?.commands)], env);
+  const up = startDaybook(['up', '--port', portOf(addresses?.commands)], env, root);
   const url = String((await up.said(readyLine.up))['url']);
   return { processes: new Map([['up', up]]), addresses: { commands: url, queries: url } };
 }
