@@ -93,7 +93,9 @@ const underWaySql = `
   left join topics.cursors c on c.topic_id = p.topic_id and c.partition = p.partition and c.group_name = g.group_name
   where coalesce(c.next_offset, 0) < p.end_offset and g.group_name not like 'oracle%'
   union all
-  select 'effect of ' || process from runtime.effects where status = 'pending'`;
+  select 'effect of ' || process from runtime.effects where status = 'pending'
+  union all
+  select 'scrape of ' || host from scraping.requests where finished_at is null`;
 
 /** 1. What was acknowledged is stored where the answer said. */
 function ackedAreStored(acked: readonly Acked[], events: readonly RecordedEvent[]): readonly string[] {

@@ -1,0 +1,28 @@
+/** The scrapers: look at pages that were asked for and say what they saw. */
+import { daybookSettings } from '@daybook/infra/config/settings.ts';
+import { defineService } from '@daybook/infra/platform.ts';
+import { askParts, notReady } from '@daybook/infra/readiness.ts';
+import { scrapeRequestsTopic } from '@daybook/schemas/contracts.ts';
+import { startPriceScraper } from './market/price-scraper.ts';
+
+/** Several may run on one database: of one host always one page is fetched at a time. */
+export const scrapers = defineService({
+  name: 'scrapers',
+  settings: daybookSettings.pick({ installation: true, scraping: true }),
+  start: (platform, _links, config) => {
+    const scraper = startPriceScraper({ ...platform, config: config.scraping });
+    return Promise.resolve({
+      ready: () =>
+        askParts({
+          scraper: async () => {
+            const problem = scraper.problem();
+            if (problem !== null) throw notReady(problem);
+            const lags = await platform.topics.lag(scrapeRequestsTopic, 'scrapers');
+            const behind = lags.reduce((sum, { next, end }) => sum + (end - next), 0);
+            return `${String(behind)} requests behind`;
+          },
+        }),
+      stop: scraper.stop,
+    });
+  },
+});
