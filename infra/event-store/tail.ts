@@ -20,16 +20,17 @@ export async function* tail(options: {
   const { readAll, signal, poll } = options;
   let after = options.after ?? beginning;
   let pauseMs = poll.shortestMs;
+  const over = (): boolean => signal.aborted;
   // Subscribed before the first look: what comes between look and wait is then a kept signal.
   const wakeup = options.wakeups.subscribe('log');
   try {
-    while (!signal.aborted) {
+    while (!over()) {
       for await (const page of readAll(after)) {
-        if (signal.aborted) return;
+        if (over()) return;
         pauseMs = poll.shortestMs;
         after = page.at(-1)?.position ?? after;
         yield page;
-        if (signal.aborted) return;
+        if (over()) return;
       }
       await wakeup.next(pauseMs, signal);
       pauseMs = Math.min(pauseMs * 2, poll.longestMs);

@@ -29,7 +29,8 @@ export interface EventStore {
    * Appends all events or none, in order, to one stream. The same event ids again give the first result and write
    * nothing, whatever is expected.
    * @throws `revision-conflict` (fields: stream, expected, actual) · `unavailable` (nothing is known to be stored)
-   *   · `timeout` (unknown whether stored; repeat with the same ids)
+   *   · `timeout` (unknown whether stored; repeat with the same ids) · TypeError for what only a bug can bring: a
+   *   malformed name, an id that is no lower-case uuid or stands twice in the batch, data that is not JSON
    */
   append(stream: StreamName, expected: Expected, events: NonEmpty<NewEvent>): Promise<Appended>;
 

@@ -84,7 +84,7 @@ async function perform(
   each: Step,
 ): Promise<Append> {
   const repeated = each.repeat === null ? undefined : earlier[each.repeat];
-  const stream = repeated?.stream ?? (streams[each.stream] as StreamName);
+  const stream = repeated?.stream ?? (streams[each.stream]);
   const events =
     repeated?.events ??
     (Array.from({ length: each.size }, (_, n) => makeEvent({ n })) as unknown as NonEmpty<NewEvent>);

@@ -25,7 +25,7 @@ export const readClauses: readonly Clause<EventStoreSubject>[] = [
         assert.deepEqual(await collect(store.read(stream, { direction: 'backwards' })), []);
       }
       assert.deepEqual(await collect(store.read('thing-10')), []);
-      assert.deepEqual(await collect(store.read('Thing-1' as StreamName)), []);
+      assert.deepEqual(await collect(store.read('Thing-1')), []);
     },
   },
   {
