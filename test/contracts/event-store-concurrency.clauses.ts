@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import { isDaybookError } from '@daybook/kernel/errors.ts';
 import type { RecordedEvent, StreamName } from '@daybook/kernel/event.ts';
-import type { EventStore } from '@daybook/kernel/ports/event-store.ts';
 import { eventually } from '../support/eventually.ts';
 import type { Clause } from './contract.ts';
 import { follow } from './event-store-read.clauses.ts';
@@ -12,6 +11,7 @@ import {
   ids,
   makeEvents,
   newStream,
+  pick,
   type EventStoreSubject,
 } from './event-store.subject.ts';
 
@@ -191,7 +191,3 @@ export const concurrencyClauses: readonly Clause<EventStoreSubject>[] = [
     },
   },
 ];
-
-function pick(stores: readonly EventStore[], n: number): EventStore {
-  return stores[n % stores.length] as EventStore;
-}

@@ -5,7 +5,14 @@ import { isDaybookError } from '@daybook/kernel/errors.ts';
 import type { NewEvent, StreamName } from '@daybook/kernel/event.ts';
 import type { Appended, EventStore, Expected, NonEmpty } from '@daybook/kernel/ports/event-store.ts';
 import type { Clause } from './contract.ts';
-import { assertWholeLog, collect, ids, makeEvent, type EventStoreSubject } from './event-store.subject.ts';
+import {
+  assertWholeLog,
+  collect,
+  ids,
+  makeEvent,
+  pick,
+  type EventStoreSubject,
+} from './event-store.subject.ts';
 
 type Step = Readonly<{
   stream: number;
@@ -64,7 +71,7 @@ async function run(
       ...(await Promise.all(round.map((each) => perform(stores, streams, appends.slice(), each)))),
     );
   }
-  const log = await collect((stores[0] as EventStore).readAll({ after: before }));
+  const log = await collect(pick(stores, 0).readAll({ after: before }));
   assertWholeLog(log);
   replay(
     appends,
@@ -73,7 +80,7 @@ async function run(
   );
   for (const stream of streams) {
     const own = log.filter((event) => event.stream === stream);
-    assert.deepEqual(await collect((stores[1] as EventStore).read(stream)), own);
+    assert.deepEqual(await collect(pick(stores, 1).read(stream)), own);
   }
 }
 
@@ -84,12 +91,12 @@ async function perform(
   each: Step,
 ): Promise<Append> {
   const repeated = each.repeat === null ? undefined : earlier[each.repeat];
-  const stream = repeated?.stream ?? (streams[each.stream]);
+  const stream = repeated?.stream ?? pick(streams, each.stream);
   const events =
     repeated?.events ??
     (Array.from({ length: each.size }, (_, n) => makeEvent({ n })) as unknown as NonEmpty<NewEvent>);
   try {
-    const outcome = await (stores[each.store] as EventStore).append(stream, each.expected, events);
+    const outcome = await pick(stores, each.store).append(stream, each.expected, events);
     return { step: each, stream, events, outcome };
   } catch (error) {
     if (!isDaybookError(error, 'revision-conflict')) throw error;

@@ -72,3 +72,8 @@ export function assertWholeLog(events: readonly RecordedEvent[]): void {
     revisions.set(stream, revision);
   }
 }
+
+/** The n-th item, counted round and round. */
+export function pick<T>(items: readonly T[], n: number): T {
+  return items[n % items.length] as T;
+}
