@@ -366,7 +366,7 @@ describe('audit', () => {
     let position = 9_500;
     void liveEvents(ports, asked, stopping.signal)
       .next()
-      .then(({ value }) => (told = value?.id));
+      .then(({ value }) => (told = (value as { id?: string } | undefined)?.id));
     // Where "now" is depends on when the stream looks first: an event after that comes at last.
     await eventually(async () => {
       position += 1;
