@@ -74,11 +74,7 @@ async function startOne(
   { config, log }: CompositionOptions,
   links: Links,
 ): Promise<RunningService> {
-  const running = await service.start(
-    { ...platform, log: log.with({ service: service.name }) },
-    links,
-    config,
-  );
+  const running = await service.start(platform, links, config);
   log.debug('A service has started.', { service: service.name });
   return running;
 }

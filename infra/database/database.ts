@@ -64,13 +64,15 @@ export function openDatabase(options: DatabaseOptions): Database {
     options: settings.join(' '),
     types,
   };
+  let closing: Promise<void> | undefined;
   const pool = new pg.Pool({ ...connection, max: options.poolSize ?? 10, idleTimeoutMillis: 30_000 });
   // An idle connection that dies (a restart of PostgreSQL) is replaced by the pool at its next use.
   pool.on('error', (error) => {
+    // `pool.end` says goodbye and does not wait for it: a server that stops right after it is no news.
+    if (closing !== undefined) return;
     options.log.warn('An idle database connection ended.', { reason: error.message });
   });
   let knex: Knex | undefined;
-  let closing: Promise<void> | undefined;
   return {
     url: options.url,
     pool,
