@@ -35,6 +35,6 @@ export function readTogether(run: RunStatement): (read: StreamRead) => Promise<R
       for (const row of rows) found[Number(row[8]) - 1]?.push(row as unknown as EventRow);
       return found.map(toEvents);
     },
-    { maxItems: 64, maxBatches: 3 },
+    { maxItems: 64 },
   );
 }

@@ -10,7 +10,7 @@ const products = 40_000;
 export const bar: Bar = {
   name: 'p16',
   title:
-    'An authenticated command over HTTP, 64 connections: token, limits, input, one stream read, one event stored.',
+    'An authenticated command over HTTP, 128 connections: token, limits, input, one stream read, one event stored.',
   prepare: async (bench) => {
     const database = await bench.database();
     const bare = await serveApart('bare');

@@ -1,10 +1,10 @@
 import autocannon, { type Request } from 'autocannon';
 import type { Sample } from '../measure.ts';
 
-const connections = 64;
+const connections = 128;
 const durationS = 4;
 
-/** Asks a server the same way over 64 connections that are kept. Any answer but a good one fails the run. */
+/** Asks a server the same way over 128 connections that are kept. Any answer but a good one fails the run. */
 export async function ask(url: string, request: Request): Promise<Sample> {
   const { non2xx, errors, requests, statusCodeStats } = await autocannon({
     url,
