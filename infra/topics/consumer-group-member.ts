@@ -13,10 +13,17 @@
 import type { Log } from '@daybook/kernel/ports/outside.ts';
 import type { Batch, Verdict } from '@daybook/kernel/ports/topics.ts';
 import type { Wakeups } from '../database/wakeups.ts';
-import { backOffMs, reasonOf, type BackOff } from '../runtime/loop.ts';
+import { backOffMs, reasonOf, rest, type BackOff } from '../runtime/loop.ts';
 import { makeBell } from './bell.ts';
 import { makeCommitter } from './committer.ts';
-import { groupChannel, topicChannel, type GroupLedger, type Held, type Membership } from './group-ledger.ts';
+import {
+  groupChannel,
+  topicChannel,
+  type GroupLedger,
+  type Held,
+  type Membership,
+  type Want,
+} from './group-ledger.ts';
 import { holdPartition, receive, wantOf, type HeldPartition } from './held-partition.ts';
 import { lose, workPartition, type WorkerContext } from './partition-worker.ts';
 
@@ -28,6 +35,8 @@ export type MemberPace = Readonly<{
   /** Poll behind the wake-ups: at once after traffic, then doubling up to the idle one. */
   activePollMs: number;
   idlePollMs: number;
+  /** Least time between two fetches that find no backlog. Bounds what a stream of single messages costs. */
+  fetchGapMs: number;
   backOff: BackOff;
 }>;
 
@@ -42,6 +51,8 @@ export type MemberOptions = Readonly<{
   wakeups: Wakeups;
   log: Log;
 }>;
+
+type Asked = Readonly<{ part: HeldPartition; want: Want; lettersSettled: number }>;
 
 /** Takes part in a group until the signal aborts; then finishes the batches in hand and leaves. */
 export async function runMember(options: MemberOptions): Promise<void> {
@@ -146,7 +157,13 @@ export async function runMember(options: MemberOptions): Promise<void> {
 
   async function fetching(): Promise<void> {
     let pollMs = pace.activePollMs;
+    let began = -Infinity;
     while (!signal.aborted) {
+      // A stream of wake-ups costs one fetch a gap; a backlog is fetched without pause.
+      const gapMs = began + pace.fetchGapMs - performance.now();
+      const backlog = [...parts.values()].some((part) => part.more);
+      if (gapMs > 0 && !backlog) await rest(gapMs, signal);
+      began = performance.now();
       const outcome = await fetchOnce();
       pollMs = outcome === 'some' ? pace.activePollMs : Math.min(pollMs * 2, pace.idlePollMs);
       if (outcome === 'failed') await new Promise((wake) => setTimeout(wake, pace.backOff.firstMs));
@@ -160,22 +177,33 @@ export async function runMember(options: MemberOptions): Promise<void> {
       return want === null ? [] : [{ part, want, lettersSettled: part.lettersSettled }];
     });
     if (asked.length === 0) return 'none';
-    try {
-      const answers = await ledger.fetch(
-        asked.map(({ want }) => want),
-        maxBatch,
-      );
-      const byPartition = new Map(answers.map((answer) => [answer.partition, answer]));
-      for (const { part, lettersSettled } of asked) {
-        const fetched = byPartition.get(part.partition);
-        if (fetched === undefined) part.more = false;
-        else receive(part, fetched, maxBatch, lettersSettled);
-      }
-      return answers.length > 0 ? 'some' : 'none';
-    } catch (error) {
-      log.warn('A consumer could not fetch.', reasonOf(error));
-      return 'failed';
+    // In a backlog the engine works on one half while this process takes the other in.
+    const half = asked.some(({ part }) => part.more) ? Math.ceil(asked.length / 2) : asked.length;
+    // Both are over before the next fetch begins: one under way would bring the same messages again.
+    const halves = [asked.slice(0, half), asked.slice(half)].map(fetchSome);
+    let outcome: 'some' | 'none' | 'failed' = 'none';
+    for (const settled of await Promise.allSettled(halves)) {
+      if (settled.status === 'rejected') {
+        log.warn('A consumer could not fetch.', reasonOf(settled.reason));
+        outcome = 'failed';
+      } else if (settled.value && outcome === 'none') outcome = 'some';
     }
+    return outcome;
+  }
+
+  async function fetchSome(asked: readonly Asked[]): Promise<boolean> {
+    if (asked.length === 0) return false;
+    const answers = await ledger.fetch(
+      asked.map(({ want }) => want),
+      maxBatch,
+    );
+    const byPartition = new Map(answers.map((answer) => [answer.partition, answer]));
+    for (const { part, lettersSettled } of asked) {
+      const fetched = byPartition.get(part.partition);
+      if (fetched === undefined) part.more = false;
+      else receive(part, fetched, maxBatch, lettersSettled);
+    }
+    return answers.length > 0;
   }
 
   async function forwarding(): Promise<void> {

@@ -13,7 +13,8 @@ export type TopicsOptions = Readonly<{
    * its partitions at once, where a member without a name is waited for until its lease ends.
    */
   instance?: string;
-  /** Default: lease 5 s, heartbeat 1.25 s, poll 10 ms after traffic to 500 ms when idle, back-off 100 ms to 30 s. */
+  /** Default: lease 5 s, heartbeat 1.25 s, poll 10 ms after traffic to 500 ms when idle, fetch gap
+   *  3 ms, back-off 100 ms to 30 s. */
   pace?: Partial<MemberPace>;
 }>;
 
@@ -22,6 +23,7 @@ const defaultPace: MemberPace = {
   heartbeatMs: 1_250,
   activePollMs: 10,
   idlePollMs: 500,
+  fetchGapMs: 3,
   backOff: { firstMs: 100, mostMs: 30_000 },
 };
 
