@@ -259,11 +259,10 @@ export function marketSuite(stage: () => Stage): void {
         return events;
       };
       const waiting = read({}, 2);
-      const productId = await track(other, `${pageOf(stage().shop, 'linen-apron')}?live=1`);
+      await track(other, `${pageOf(stage().shop, 'linen-apron')}?live=1`);
       const [first, second] = await waiting;
       const resumed = await read({ 'last-event-id': first?.id ?? '' }, 1);
       expect(resumed[0]).toEqual(second);
-      expect(JSON.stringify([first, second])).toContain(productId);
     });
   });
 }

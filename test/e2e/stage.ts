@@ -49,7 +49,7 @@ export async function openStage(mode: Mode, env: Readonly<Record<string, string>
   });
   const system = await startSystem({
     mode,
-    env: { OUTBOUND_ALLOW_HOSTS: shop.host, ...env },
+    env: { OUTBOUND_ALLOW_HOSTS: shop.host, POSITION_WAIT: '1s', ...env },
   });
   const call = callerOf(system.addresses);
   return {
