@@ -226,6 +226,20 @@ export function marketSuite(stage: () => Stage): void {
       expect(first).toEqual({ productId });
     });
 
+    test('kinds of shops are off until an admin turns them on', async () => {
+      const body = { url: 'https://www.amazon.example/dp/B000000000', source: 'amazon' };
+      const refused = await person.call('POST', '/v1/market/products', { body });
+      expect([refused.status, refused.code]).toEqual([409, 'source-off']);
+      const on = await person.call('PUT', '/v1/market/sources/amazon', { body: { enabled: true } });
+      expect(must(on, 200)).toEqual({ source: 'amazon', enabled: true });
+      const seen = await person.call('GET', '/v1/market/sources', {
+        headers: { 'daybook-min-position': positionOf(on) },
+      });
+      expect((must(seen, 200) as Page<object>).items).toContainEqual(
+        expect.objectContaining({ source: 'amazon', enabled: true }),
+      );
+    });
+
     test('the timeline of a tenant is filtered by type and stream', async () => {
       const productId = await track(person, `${pageOf(stage().shop, 'linen-apron')}?timeline=1`);
       await eventually(async () => {

@@ -58,7 +58,7 @@ export async function judge({ databaseUrl, acked, outside = [] }: OracleInput): 
       ...logIsWhole(events),
       ...topicIsTheLog(events, published),
       ...(await readModelsAreFolds(database, events, published)),
-      ...effectsHappenedOnce(events, requests as readonly TopicMessage[], outside),
+      ...effectsHappenedOnce(events, requests, outside),
       ...(await nothingIsStuck(database)),
     ];
   } finally {
@@ -203,7 +203,7 @@ async function storedRows(database: Database, projection: AnyProjection): Promis
 function line(projection: AnyProjection, tenantId: string, row: Row): string {
   const values = sqlColumns(projection).map(({ property, type }) => {
     const value = row[property] ?? null;
-    return type === 'instant' && value !== null ? Date.parse(String(value)) : value;
+    return type === 'instant' && typeof value === 'string' ? Date.parse(value) : value;
   });
   return canonical([tenantId, ...values]);
 }
