@@ -34,7 +34,7 @@ export async function startTogether(options: CompositionOptions): Promise<Runnin
   return start(options, { name: 'daybook', instance }, async (platform, stopping, started) => {
     let commandSender = nobody;
     for (const service of await Promise.all(Object.values(services).map((load) => load()))) {
-      const own = { ...platform, log: options.log.with({ part: service.name }) };
+      const own = { ...platform, log: options.log.with({ service: service.name }) };
       const running = await startOne(service, own, options, { commandSender, stopping });
       started.push(running);
       commandSender = running.commandSender ?? commandSender;

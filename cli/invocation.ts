@@ -43,14 +43,14 @@ export async function invocation<S extends SettingsSchema>(
 /** The log of a process: on standard output, or in a file where the terminal shows something else. */
 export function openLog(
   config: Pick<DaybookConfig, 'telemetry'>,
-  options: Readonly<{ service: string; file?: string }>,
+  options: Readonly<{ service?: string; file?: string }>,
 ): Log {
   const { logLevel, logFormat } = config.telemetry;
   const { file } = options;
   return pinoLog({
     level: logLevel,
     pretty: (logFormat ?? (file === undefined && process.stdout.isTTY ? 'pretty' : 'json')) === 'pretty',
-    fields: { service: options.service },
+    ...(options.service === undefined ? {} : { fields: { service: options.service } }),
     ...(file === undefined
       ? {}
       : {

@@ -61,7 +61,7 @@ async function prepare(options: UpOptions, cleanUp: (() => Promise<unknown>)[]):
   );
   if (demo !== undefined && config.installation.environment === 'production') throw demoInProduction();
   const quiet = options.demo || process.stdout.isTTY;
-  const log = openLog(config, { service: 'daybook', ...(quiet ? { file: logFile(folder) } : {}) });
+  const log = openLog(config, quiet ? { file: logFile(folder) } : {});
   return { folder, config, log, ...(demo === undefined ? {} : { demo }) };
 }
 
