@@ -5,15 +5,31 @@ import type { WakeTime } from '@daybook/kernel/process.ts';
 /** Minute, hour, day of month, month, day of week. */
 export type CronTime = Extract<WakeTime, { cron: string }>;
 
-/** Schedules are few and asked for often; parsing one takes longer than using it. */
-const parsed = new Map<string, Cron>();
+/** A schedule, and the span of time whose next occurrence is known: from `since` until that occurrence itself. */
+type Parsed = { readonly cron: Cron; since: number; next: Date | null };
+
+/** Schedules are few and asked for often; parsing one takes longer than using it, and using it longer than this. */
+const parsed = new Map<string, Parsed>();
 const mostParsed = 1_000;
 
-function cronOf(cron: string, timeZone: string): Cron {
+function nextRun(cron: string, timeZone: string, after: number): Date | null {
+  const schedule = cronOf(cron, timeZone);
+  if (schedule.next === null || after < schedule.since || after >= schedule.next.getTime()) {
+    schedule.next = schedule.cron.nextRun(new Date(after));
+    schedule.since = after;
+  }
+  return schedule.next;
+}
+
+function cronOf(cron: string, timeZone: string): Parsed {
   const key = `${timeZone} ${cron}`;
   let schedule = parsed.get(key);
   if (schedule === undefined) {
-    schedule = new Cron(cron, { timezone: timeZone, paused: true, mode: '5-part' });
+    schedule = {
+      cron: new Cron(cron, { timezone: timeZone, paused: true, mode: '5-part' }),
+      since: 0,
+      next: null,
+    };
     if (parsed.size >= mostParsed) parsed.clear();
     parsed.set(key, schedule);
   }
@@ -35,7 +51,7 @@ export function nextOccurrence(
 ): string | null {
   const shiftMs = spreadOf(instanceId, spreadMs);
   try {
-    const next = cronOf(cron, timeZone).nextRun(new Date(Date.parse(after) - shiftMs));
+    const next = nextRun(cron, timeZone, Date.parse(after) - shiftMs);
     return next === null ? null : new Date(next.getTime() + shiftMs).toISOString();
   } catch (cause) {
     throw new RangeError('No such schedule.', { cause });

@@ -65,6 +65,18 @@ async function write(position: Position, ...rows: [tenantId: string, noteId: str
 }
 
 describe('a tenant’s view', () => {
+  test('goes on over a switch to a version with other columns', async () => {
+    await write(at(1), ['ours', 'n1', 5]);
+    const db = queries.forTenant('ours');
+    const ask = () => db.from<NoteRow>('testNotes').where({ noteId: 'n1' });
+    expect(await ask()).toHaveLength(1);
+    const columns = { ...notes.table.columns, colour: { type: 'text', nullable: true } } as const;
+    const next = { ...notes, version: 2, table: { ...notes.table, columns } };
+    await ensureReadModel(opened.database, next);
+    await showReadModel(opened.database, next);
+    expect(await ask()).toEqual([]);
+  });
+
   test('answers by declared names', async () => {
     await write(at(1), ['ours', 'n1', 5], ['ours', 'n2', 7]);
     const db = queries.forTenant('ours');

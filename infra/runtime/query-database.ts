@@ -72,11 +72,17 @@ export function openQueryDatabase(options: QueryDatabaseOptions): QueryDatabase 
 
 /**
  * Runs statements on connections whose setting names the tenant. The setting stays with the connection, so that a
- * connection serving the same tenant again costs no second round trip.
+ * connection serving the same tenant again costs no second round trip. Statements are prepared once a connection:
+ * planning one costs the server more than running it.
  */
 function tenantRunner(pool: pg.Pool): RunStatement {
   const tenants = new WeakMap<pg.PoolClient, string>();
-  return async (tenantId, { text, values }) => {
+  const nameOf = statementNames();
+
+  async function attempt(
+    tenantId: string,
+    { text, values }: Statement,
+  ): Promise<pg.QueryResult<pg.QueryResultRow>> {
     let client: pg.PoolClient | undefined;
     let failure: unknown;
     try {
@@ -90,15 +96,54 @@ function tenantRunner(pool: pg.Pool): RunStatement {
         });
         tenants.set(client, tenantId);
       }
-      return await client.query(text, values as unknown[]);
+      const name = nameOf(text);
+      return await client.query({
+        ...(name === undefined ? {} : { name }),
+        text,
+        values: values as unknown[],
+      });
     } catch (error) {
       failure = translateDatabaseError(error);
       throw failure;
     } finally {
       // A connection that failed for another reason than the statement's own is not used again.
-      client?.release(failure !== undefined && !isRefusal(failure));
+      client?.release(failure !== undefined && (!isRefusal(failure) || isOutdatedPlan(failure)));
+    }
+  }
+
+  return async (tenantId, statement) => {
+    for (;;) {
+      try {
+        return await attempt(tenantId, statement);
+      } catch (error) {
+        // The view shows another version: each connection that prepared the statement before it is replaced.
+        if (!isOutdatedPlan(error)) throw error;
+      }
     }
   };
+}
+
+const mostPrepared = 500;
+
+/** A name for each text of a statement; none for more texts than a connection should hold plans. */
+function statementNames(): (text: string) => string | undefined {
+  const names = new Map<string, string>();
+  return (text) => {
+    let name = names.get(text);
+    if (name === undefined && names.size < mostPrepared) {
+      name = `query ${String(names.size)}`;
+      names.set(text, name);
+    }
+    return name;
+  };
+}
+
+/** https://www.postgresql.org/docs/current/errcodes-appendix.html: what a plan meets whose columns have changed. */
+function isOutdatedPlan(error: unknown): boolean {
+  return (
+    (error as { fields?: { sqlState?: unknown } }).fields?.sqlState === '0A000' &&
+    (error as { cause?: { message?: string } }).cause?.message === 'cached plan must not change result type'
+  );
 }
 
 function isRefusal(error: unknown): boolean {

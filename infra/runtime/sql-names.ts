@@ -9,8 +9,16 @@ export function snakeCase(name: string): string {
 
 /** `price_history` → `priceHistory`; the inverse of `snakeCase`. */
 export function camelCase(name: string): string {
-  return name.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase());
+  let known = camelCased.get(name);
+  if (known === undefined) {
+    known = name.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase());
+    if (camelCased.size < 5_000) camelCased.set(name, known);
+  }
+  return known;
 }
+
+/** Every column of every row asks. */
+const camelCased = new Map<string, string>();
 
 /** The schema of read models. */
 export const readSchema = 'read';
