@@ -69,4 +69,12 @@ describe('vault: postgres, key-encryption keys', () => {
     expect((await database.pool.query(length)).rows).toEqual([{ length: null }]);
     await drop();
   });
+
+  test('a database that is away is that, and no wrong key', async () => {
+    const { database, drop } = await freshDatabase();
+    const vault = postgresVault({ database, keyEncryptionKey: newKey() });
+    await drop();
+    await expect(vault.seal(ada, 'secret')).rejects.toMatchObject({ code: 'unavailable' });
+    await expect(vault.erase(ada)).rejects.toMatchObject({ code: 'unavailable' });
+  });
 });
