@@ -17,7 +17,7 @@ import { runRelay, type RelayOptions, type RelayStep } from './relay.ts';
 
 const topic = 'daybook.events.v1';
 const tenants = ['tenant-a', 'tenant-b', 'tenant-c'];
-const leaseMs = 400;
+const leaseMs = 1_500;
 
 let fresh: Awaited<ReturnType<typeof freshDatabase>>;
 let wakeups: Wakeups;

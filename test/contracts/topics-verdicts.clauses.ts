@@ -114,7 +114,7 @@ export const verdictClauses: readonly Clause<TopicsSubject>[] = [
       const consumer = consume(topics, ({ partition }) => {
         if (partition !== 0 || paused) return done;
         paused = true;
-        return { do: 'pause', forMs: 300, reason: 'the provider is away' };
+        return { do: 'pause', forMs: 1000, reason: 'the provider is away' };
       });
       await topics.publish(topic, [message(held, 'held-1')]);
       await soon(subject, () => expect(paused).toBe(true));

@@ -6,5 +6,5 @@ import { topicsClauses } from './topics.contract.ts';
 
 registerContract('topics', 'memory', topicsClauses, () => {
   const broker = { engine: memoryTopicEngine(), wakeups: memoryWakeups() };
-  return processesOver(() => Promise.resolve(broker), { leaseMs: 200, heartbeatMs: 40, patienceMs: 4000 });
+  return processesOver(() => Promise.resolve(broker), { leaseMs: 400, heartbeatMs: 50, patienceMs: 4000 });
 });

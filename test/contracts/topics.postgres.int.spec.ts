@@ -17,7 +17,7 @@ registerContract('topics', 'postgres', topicsClauses, async () => {
       const engine = { ...whole, close: () => whole.close().then(() => database.close()) };
       return Promise.resolve({ engine, wakeups });
     },
-    { leaseMs: 800, heartbeatMs: 150, patienceMs: 10_000 },
+    { leaseMs: 2_000, heartbeatMs: 200, patienceMs: 15_000 },
   );
   return {
     port: subject.port,
