@@ -79,6 +79,7 @@ export function mapParts(schema: AvroSchema, change: (part: AvroSchema) => AvroS
   }
 }
 
+/** True for a union: a list of alternatives. */
 export function isUnion(schema: AvroSchema): schema is readonly AvroSchema[] {
   return Array.isArray(schema);
 }

@@ -18,6 +18,7 @@ export const marketSource: Decider<MarketSourceCommand, MarketSourceEvent, Marke
   },
 };
 
+/** Whether a kind of shop may be tracked: as the tenant said, else as it is at first. */
 export function isEnabled(source: Source, { enabled }: MarketSourceState): boolean {
   return enabled ?? !sourcesOffAtFirst.has(source);
 }

@@ -15,6 +15,7 @@ export type MemoryLog = Readonly<{
   wakeups: Wakeups;
 }>;
 
+/** An empty log. */
 export function memoryLog(): MemoryLog {
   return { events: [], streams: new Map(), byId: new Map(), wakeups: memoryWakeups() };
 }

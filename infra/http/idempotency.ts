@@ -45,6 +45,7 @@ const namespace = '0b6a3a52-6f0f-4f5e-9c83-1f1d6d1c9a41';
 
 const pollMs = 25;
 
+/** Makes it over a store. A repeat that comes while the first request runs waits for its answer. */
 export function idempotency({ store, vault, log, waitMs = 5_000 }: IdempotencyOptions): Idempotency {
   async function claimed(id: string, fingerprint: string): Promise<Exclude<Claim, { state: 'underWay' }>> {
     const deadline = performance.now() + waitMs;

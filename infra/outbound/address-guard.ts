@@ -34,6 +34,7 @@ export function literalAddress(hostname: string): string | null {
   return ipaddr.isValid(bare) ? bare : null;
 }
 
+/** The error of a host that leads inside. */
 export function forbiddenAddress(host: string): DaybookError {
   return new DaybookError('address-forbidden', 'An outbound address is private, local or not allowed.', {
     fields: { host },

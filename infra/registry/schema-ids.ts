@@ -59,6 +59,7 @@ export type ReaderSchemas = Readonly<{
   ask(id: number): Promise<WrittenAs>;
 }>;
 
+/** Asks a registry once for each id; an id never changes its schema. */
 export function readerSchemas(registry: SchemaRegistry): ReaderSchemas {
   const found = new Map<number, WrittenAs>();
   return {

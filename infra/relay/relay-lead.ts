@@ -30,6 +30,7 @@ export type RelayLead = Readonly<{
   claim(epoch: number, after: Position, position: Position): readonly unknown[];
 }>;
 
+/** The row of one relay in the database, for one process: an owner of its own at each call. */
 export function relayLead(database: Database, identity: RelayIdentity): RelayLead {
   const { name = defaultRelay, instance = null, leaseMs = defaultLeaseMs } = identity;
   const owner = crypto.randomUUID();

@@ -17,6 +17,7 @@ export function projectionConsumer({ name, version }: AnyProjection): Consumer {
   return { name, version, group: `${name}.v${String(version)}` };
 }
 
+/** A process has no versions: its instances are stored as states, not as tables. */
 export function processConsumer(process: Readonly<{ name: string }>): Consumer {
   return { name: `process ${process.name}`, version: 1, group: process.name };
 }
@@ -157,6 +158,7 @@ export const moveExpressions = `
       and h.consumer = $1 and h.version = $2 and h.tenant_id = r."tenantId"
   ), moved as (select count(*)::integer as moved from gate)`;
 
+/** Parameters $1 to $4 of `moveExpressions`. Holds belong to the partition of the first move. */
 export function moveParameters(
   { name, version }: Consumer,
   moves: readonly CheckpointMove[],

@@ -120,6 +120,7 @@ export async function untilNextEffect(
 /** How many effects of a process stand in each state. */
 export type EffectCounts = Readonly<{ process: string; pending: number; rejected: number; dead: number }>;
 
+/** Counts the effects of all processes that are in the outbox. */
 export async function countEffects(querier: Querier): Promise<readonly EffectCounts[]> {
   const { rows } = await querier.query<EffectCounts>(
     `select process, count(*) filter (where status = 'pending') as pending,

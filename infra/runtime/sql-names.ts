@@ -71,6 +71,7 @@ export function viewName(projection: string): string {
   return `${readSchema}.${quoted(snakeCase(projection))}`;
 }
 
+/** An identifier as SQL takes it, whatever stands in it. */
 export function quoted(identifier: string): string {
   return `"${identifier.replaceAll('"', '""')}"`;
 }

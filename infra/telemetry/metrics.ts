@@ -49,6 +49,7 @@ const httpRefused = new Counter({
   registers,
 });
 
+/** Counts a request that a rate limit refused. */
 export function countRefusedRequest(policy: string): void {
   httpRefused.inc({ policy });
 }
@@ -59,6 +60,7 @@ const httpStreams = new Gauge({
   registers,
 });
 
+/** A stream of events was opened (1) or has ended (-1). */
 export function addOpenStreams(change: 1 | -1): void {
   httpStreams.inc(change);
 }
@@ -70,6 +72,7 @@ const commands = new Counter({
   registers,
 });
 
+/** Counts a command by what became of it. */
 export function countCommand(command: string, outcome: 'accepted' | 'rejected' | 'failed'): void {
   commands.inc({ command, outcome });
 }
@@ -81,6 +84,7 @@ const projectorLag = new Gauge({
   registers,
 });
 
+/** Records how many events of a partition a projection has still to fold. */
 export function setProjectorLag(projection: string, partition: number, events: number): void {
   projectorLag.set({ projection, partition: String(partition) }, events);
 }
@@ -92,6 +96,7 @@ const processLag = new Gauge({
   registers,
 });
 
+/** Records how many messages of a partition a process has still to handle. */
 export function setProcessLag(process: string, partition: number, messages: number): void {
   processLag.set({ process, partition: String(partition) }, messages);
 }
@@ -102,6 +107,7 @@ const relayLag = new Gauge({
   registers,
 });
 
+/** Records how many events are not published yet. */
 export function setRelayLag(events: number): void {
   relayLag.set(events);
 }
@@ -113,6 +119,7 @@ const oldestParked = new Gauge({
   registers,
 });
 
+/** Records the age of the oldest dead letter of a group; 0 where there is none. */
 export function setOldestParked(topic: string, group: string, seconds: number): void {
   oldestParked.set({ topic, group }, seconds);
 }
@@ -124,6 +131,7 @@ const parked = new Counter({
   registers,
 });
 
+/** Counts a message that became a dead letter. */
 export function countParked(topic: string, group: string): void {
   parked.inc({ topic, group });
 }
@@ -135,6 +143,7 @@ const effects = new Counter({
   registers,
 });
 
+/** Counts an effect that was done. */
 export function countEffect(process: string, kind: string): void {
   effects.inc({ process, kind });
 }
@@ -146,6 +155,7 @@ const effectRetries = new Counter({
   registers,
 });
 
+/** Counts a failed attempt at an effect that will be repeated. */
 export function countEffectRetry(process: string, kind: string): void {
   effectRetries.inc({ process, kind });
 }
@@ -157,6 +167,7 @@ const scrapes = new Counter({
   registers,
 });
 
+/** Counts a page that was looked at, by what it came to. */
 export function countScrape(source: string, outcome: string): void {
   scrapes.inc({ source, outcome });
 }

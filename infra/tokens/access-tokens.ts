@@ -45,6 +45,7 @@ const leewayS = 30;
 const invalid: Verification = { ok: false, reason: 'invalid' };
 const expired: Verification = { ok: false, reason: 'expired' };
 
+/** Issues and verifies access tokens (JWT) under the keys of a ring. Accepted tokens are remembered for a short while. */
 export function accessTokens(options: AccessTokensOptions): AccessTokens {
   const {
     keys,

@@ -20,6 +20,7 @@ const roles: readonly string[] = [
   'auditor',
 ] satisfies readonly Role[];
 
+/** True for the name of a role. */
 export function isRole(value: unknown): value is Role {
   return typeof value === 'string' && roles.includes(value);
 }

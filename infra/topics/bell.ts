@@ -5,6 +5,7 @@ export type Bell = Readonly<{
   wait(timeoutMs: number): Promise<void>;
 }>;
 
+/** A bell that has not been rung. */
 export function makeBell(): Bell {
   let rung = false;
   let resume: (() => void) | undefined;

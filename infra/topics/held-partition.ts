@@ -47,6 +47,7 @@ export type HeldPartition = {
   committing: Promise<boolean> | null;
 };
 
+/** A partition as a member takes it up: where the group stands, with nothing fetched. */
 export function holdPartition(held: Held, now: number): HeldPartition {
   return {
     partition: held.partition,

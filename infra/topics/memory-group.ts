@@ -43,6 +43,7 @@ export type MemoryGroup = {
   readonly now: () => string;
 };
 
+/** A group that begins at the first message of every partition. */
 export function makeMemoryGroup(
   fields: Pick<MemoryGroup, 'topic' | 'name' | 'log' | 'nextLetter' | 'now'>,
 ): MemoryGroup {

@@ -32,6 +32,7 @@ export function partitionOf(key: string, partitions: number): number {
   return partitionOfBytes(encoder.encode(key), partitions);
 }
 
+/** As `partitionOf`, for a key that is in bytes already. */
 export function partitionOfBytes(key: Uint8Array, partitions: number): number {
   return (murmur2(key) & 0x7fffffff) % partitions;
 }

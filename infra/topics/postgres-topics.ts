@@ -31,6 +31,7 @@ export type TopicPlace = Readonly<{ id: number; name: string; partitions: number
 /** Group commit: measured best between 250 and 1,000 messages (test/load/p14.ts). */
 const publishLimits = { maxMessages: 1_000, maxBytes: 8 * 1024 * 1024 };
 
+/** The engine below `postgresTopics`; it begins to apply retention at once, until closed. */
 export function postgresTopicEngine({ database, log, retention }: Engine): TopicEngine {
   const find = topicFinder(database);
   const publishers = new Map<string, ReturnType<typeof makePublisher>>();

@@ -25,10 +25,12 @@ export type TopicEngine = Readonly<{
   close(): Promise<void>;
 }>;
 
+/** The error of a topic that was not made yet. */
 export function topicUnknown(topic: string): DaybookError {
   return new DaybookError('unavailable', 'The topic does not exist.', { retry: 'later', fields: { topic } });
 }
 
+/** The error of a topic that exists with another number of partitions. */
 export function partitionMismatch(topic: string, expected: number, actual: number): DaybookError {
   return new DaybookError('partition-mismatch', 'The topic exists with another number of partitions.', {
     fields: { topic, expected, actual },

@@ -32,6 +32,7 @@ export const timelineItem = z.strictObject({
   data: z.record(z.string(), z.unknown()).meta({ description: `Sealed fields show \`${mask}\`.` }),
 });
 
+/** A row as the interface shows it, its sealed fields masked. */
 export function timelineItemOf(row: TimelineRow): z.output<typeof timelineItem> {
   const { position, eventId, type, stream, revision, recordedAt, actorKind, actorId, correlationId } = row;
   return {

@@ -86,6 +86,7 @@ export const productDetail = productSummary.extend({
 type Summary = z.output<typeof productSummary>;
 type Detail = z.output<typeof productDetail>;
 
+/** A row as lists show it. */
 export function summaryOf(row: ProductRow): Summary {
   const { productId, label, url, source: kind, tags, group, changePercent, changedAt } = row;
   return {
@@ -106,6 +107,7 @@ export function summaryOf(row: ProductRow): Summary {
   };
 }
 
+/** A row with everything there is to say of it; `now` decides which check is the next. */
 export function detailOf(row: ProductRow, now: string): Detail {
   const { cron, timeZone, currency } = row;
   return {
@@ -128,6 +130,7 @@ export function detailOf(row: ProductRow, now: string): Detail {
   };
 }
 
+/** An amount with its currency; null where either is missing. */
 export function moneyOf(amountMinor: number | null, currency: string | null): Summary['price'] {
   return amountMinor === null || currency === null ? null : { amountMinor, currency };
 }

@@ -14,18 +14,22 @@ export function localName(name: string): string {
   return name.replace(/^(https?:\/\/(www\.)?(schema|data-vocabulary)\.org\/|schema:)/i, '');
 }
 
+/** True for a value that is an item itself. */
 export function isItem(value: Value | undefined): value is Item {
   return typeof value === 'object';
 }
 
+/** Whether an item is of one of the types, by their local names. */
 export function isA(item: Item, ...types: readonly string[]): boolean {
   return item.types.some((type) => types.includes(type));
 }
 
+/** All values of a property, in the order of the page. */
 export function valuesOf(item: Item, name: string): readonly Value[] {
   return item.properties.get(name) ?? [];
 }
 
+/** Those values of a property that are items. */
 export function itemsOf(item: Item, name: string): readonly Item[] {
   return valuesOf(item, name).filter(isItem);
 }
