@@ -204,7 +204,7 @@ export function lose(part: HeldPartition): void {
  * Repeats a change while the engine is away. Once the member's own lease is in doubt, or where repeating cannot help,
  * the partition is given up as lost: whoever holds it next starts from what is recorded.
  */
-export async function persist<T>(
+async function persist<T>(
   part: HeldPartition,
   context: Pick<WorkerContext, 'leaseUntil' | 'backOff' | 'log'>,
   change: () => Promise<T>,
