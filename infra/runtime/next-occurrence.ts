@@ -14,7 +14,8 @@ const mostParsed = 1_000;
 
 function nextRun(cron: string, timeZone: string, after: number): Date | null {
   const schedule = cronOf(cron, timeZone);
-  if (schedule.next === null || after < schedule.since || after >= schedule.next.getTime()) {
+  const known = schedule.next !== null && after >= schedule.since && after < schedule.next.getTime();
+  if (!known) {
     schedule.next = schedule.cron.nextRun(new Date(after));
     schedule.since = after;
   }
