@@ -50,11 +50,11 @@ describe.each(modes)('faults in %s', (mode) => {
 
     const second = await system(mode, [shop.host], first);
     await load.repeat();
-    await settled(second.databaseUrl);
+    await settled(second.databaseUrl, 120_000);
     expect(
       await judge({ databaseUrl: second.databaseUrl, acked: load.acked(), outside: await mails(second) }),
     ).toEqual([]);
-  }, 120_000);
+  }, 240_000);
 
   test('PostgreSQL killed under load: refusals say when to come back, and nothing acknowledged is lost', async () => {
     const shop = await shopAt();
@@ -73,12 +73,12 @@ describe.each(modes)('faults in %s', (mode) => {
     await load.stop();
     expect(load.failures().filter((status) => ![503, 504].includes(Number(status)))).toEqual([]);
     await load.repeat();
-    await settled(running.databaseUrl);
+    await settled(running.databaseUrl, 120_000);
     expect(
       await judge({ databaseUrl: running.databaseUrl, acked: load.acked(), outside: await mails(running) }),
     ).toEqual([]);
     await eventually(async () => must(await callerOf(running.addresses)('GET', '/readyz'), 200));
-  }, 120_000);
+  }, 240_000);
 
   test('a shop that is down is told of, and its prices come when it is back', async () => {
     const shop = await shopAt();
@@ -96,6 +96,26 @@ describe.each(modes)('faults in %s', (mode) => {
     must(await person.call('POST', `/v1/market/products/${productId}/check`), 202);
     await checked(person, productId, 'price', 60_000);
   }, 150_000);
+});
+
+describe('one service after the other', () => {
+  test('kill -9 of each under load, while the others go on, loses and doubles nothing', async () => {
+    const shop = await shopAt();
+    const running = await system('five processes', [shop.host]);
+    const person = await enter(running);
+    const load = startLoad({ person, page: (n) => `${shop.url}/products/brooklyn-bottle?n=${String(n)}` });
+    for (const name of ['sagas', 'scrapers', 'projectors', 'query-service', 'command-service']) {
+      await load.acknowledged(load.acked().length + 20);
+      await running.killAndRestart(name);
+    }
+    await load.acknowledged(load.acked().length + 20);
+    await load.stop();
+    await load.repeat();
+    await settled(running.databaseUrl, 120_000);
+    expect(
+      await judge({ databaseUrl: running.databaseUrl, acked: load.acked(), outside: await mails(running) }),
+    ).toEqual([]);
+  }, 240_000);
 });
 
 describe('hostile pages', () => {

@@ -26,6 +26,8 @@ export type System = Readonly<{
   stop: () => Promise<ReadonlyMap<string, number | NodeJS.Signals>>;
   /** SIGKILL to every process of ours; an embedded PostgreSQL in one process stays. */
   kill: () => Promise<void>;
+  /** SIGKILL to one, which then starts again at its old place. */
+  killAndRestart: (name: string) => Promise<void>;
   /** Stops what still runs and removes the folder. */
   discard: () => Promise<void>;
 }>;
@@ -59,14 +61,14 @@ export const readyLine = {
 export async function startSystem(options: SystemOptions): Promise<System> {
   const folder = options.folder ?? (await mkdtemp(join(tmpdir(), 'daybook-system-')));
   const env = { ...defaultEnv, ...options.env, DAYBOOK_DATA: folder };
-  const { processes, addresses } =
+  const { processes, addresses, again } =
     options.mode === 'one process'
       ? await startTogether(env, options.addresses, options.root)
       : await startApart(env, options.addresses);
   const databaseUrl = await runningEmbeddedPostgres(join(folder, 'postgres'));
   if (databaseUrl === undefined) throw new Error('The system has no database.');
-  const rest = [...processes].filter(([name]) => name !== 'database').map(([, one]) => one);
   const stop = async (): Promise<ReadonlyMap<string, number | NodeJS.Signals>> => {
+    const rest = [...processes].filter(([name]) => name !== 'database').map(([, one]) => one);
     for (const one of rest) one.signal('SIGTERM');
     await Promise.all(rest.map((one) => one.ended));
     processes.get('database')?.signal('SIGTERM');
@@ -85,6 +87,12 @@ export async function startSystem(options: SystemOptions): Promise<System> {
       for (const one of processes.values()) one.signal('SIGKILL');
       await Promise.all([...processes.values()].map((one) => one.ended));
     },
+    killAndRestart: async (name) => {
+      const old = processes.get(name);
+      old?.signal('SIGKILL');
+      await old?.ended;
+      processes.set(name, await again(name));
+    },
     discard: async () => {
       await stop();
       await stopLeftPostgres(folder);
@@ -93,42 +101,60 @@ export async function startSystem(options: SystemOptions): Promise<System> {
   };
 }
 
-type Started = Readonly<{ processes: ReadonlyMap<string, DaybookProcess>; addresses: Addresses }>;
+/** What was started, and how to start each part again where it was. */
+type Started = Readonly<{
+  processes: Map<string, DaybookProcess>;
+  addresses: Addresses;
+  again: (name: string) => Promise<DaybookProcess>;
+}>;
 
-async function startTogether(
-  env: Readonly<Record<string, string>>,
-  addresses: Addresses | undefined,
-  root: string | undefined,
-): Promise<Started> {
-  const up = startDaybook(['up', '--port', portOf(addresses?.commands)], env, root);
-  const url = String((await up.said(readyLine.up))['url']);
-  return { processes: new Map([['up', up]]), addresses: { commands: url, queries: url } };
+type Env = Readonly<Record<string, string>>;
+
+async function startTogether(env: Env, addresses: Addresses | undefined, root?: string): Promise<Started> {
+  const start = async (port: string): Promise<[DaybookProcess, string]> => {
+    const up = startDaybook(['up', '--port', port], env, root);
+    return [up, String((await up.said(readyLine.up))['url'])];
+  };
+  const [up, url] = await start(portOf(addresses?.commands));
+  return {
+    processes: new Map([['up', up]]),
+    addresses: { commands: url, queries: url },
+    again: async () => (await start(portOf(url)))[0],
+  };
 }
 
-async function startApart(
-  env: Readonly<Record<string, string>>,
-  addresses: Addresses | undefined,
-): Promise<Started> {
-  const database = startDaybook(['run', 'database'], env);
-  await database.said(readyLine.database);
-  const commandService = startDaybook(['run', 'command-service', '--port', portOf(addresses?.commands)], env);
-  const queryService = startDaybook(['run', 'query-service', '--port', portOf(addresses?.queries)], env);
-  const projectors = startDaybook(['run', 'projectors'], env);
-  const scrapers = startDaybook(['run', 'scrapers'], env);
+async function startApart(env: Env, addresses: Addresses | undefined): Promise<Started> {
+  const processes = new Map<string, DaybookProcess>();
+  const starting = (name: string, port = '0', more: Env = {}): DaybookProcess => {
+    const one = startDaybook(['run', name, ...(name === 'database' ? [] : ['--port', port])], {
+      ...env,
+      ...more,
+    });
+    processes.set(name, one);
+    return one;
+  };
+  await starting('database').said(readyLine.database);
+  const commandService = starting('command-service', portOf(addresses?.commands));
+  const queryService = starting('query-service', portOf(addresses?.queries));
+  starting('projectors');
+  starting('scrapers');
   const commands = String((await commandService.said(readyLine.run))['url']);
-  const sagas = startDaybook(['run', 'sagas'], { ...env, COMMAND_SERVICE_URL: commands });
+  const toCommands = { COMMAND_SERVICE_URL: commands };
+  starting('sagas', '0', toCommands);
   const queries = String((await queryService.said(readyLine.run))['url']);
-  await Promise.all([projectors, scrapers, sagas].map((one) => one.said(readyLine.run)));
+  for (const [name, one] of processes) if (name !== 'database') await one.said(readyLine.run);
+  const ports: Readonly<Record<string, string>> = {
+    'command-service': portOf(commands),
+    'query-service': portOf(queries),
+  };
   return {
-    processes: new Map([
-      ['database', database],
-      ['command-service', commandService],
-      ['query-service', queryService],
-      ['projectors', projectors],
-      ['scrapers', scrapers],
-      ['sagas', sagas],
-    ]),
+    processes,
     addresses: { commands, queries },
+    again: async (name) => {
+      const one = starting(name, ports[name], toCommands);
+      await one.said(name === 'database' ? readyLine.database : readyLine.run);
+      return one;
+    },
   };
 }
 
