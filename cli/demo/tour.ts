@@ -228,7 +228,7 @@ function handout(
     '',
     paint.bold('Look at it'),
     `  shop        ${shop.url}/`,
-    `  interface   ${url}/`,
+    `  interface   ${url}/docs`,
     `  health      ${url}/health`,
     '',
     paint.bold('Try it'),
