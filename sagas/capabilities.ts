@@ -1,7 +1,6 @@
 import type { EffectHandlers } from '@daybook/infra/runtime/effect-handlers.ts';
 import type { AnyProcess } from '@daybook/kernel/process.ts';
 import { identityEffects, type IdentityEffectPorts } from './identity/effects.ts';
-import { emailReservations } from './identity/email-reservations.ts';
 import { provisioning } from './identity/provisioning.ts';
 import { verificationMail } from './identity/verification-mail.ts';
 import { priceChecks } from './market/price-checks.ts';
@@ -11,7 +10,6 @@ import { priceRecording } from './market/price-recording.ts';
 export const allProcesses: readonly AnyProcess[] = [
   provisioning,
   verificationMail,
-  emailReservations,
   priceChecks,
   priceRecording,
 ];

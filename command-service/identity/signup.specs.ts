@@ -34,6 +34,11 @@ const failed = (reason: string, failedAt = at): SignupEvent => ({
 
 const verified: SignupEvent = { type: 'SignupVerified', data: { ...ids, verifiedAt: at } };
 
+const expired: SignupEvent = {
+  type: 'SignupExpired',
+  data: { signupId: ids.signupId, userId: ids.userId, expiredAt: late },
+};
+
 const mailSent: SignupEvent = {
   type: 'VerificationMailSent',
   data: { signupId: ids.signupId, userId: ids.userId, sentAt: at },
@@ -91,6 +96,36 @@ export const signupSpecs: readonly DeciderSpec<SignupCommand, SignupEvent, Signu
     given: [],
     when: verify('right'),
     then: { rejected: 'token-invalid' },
+  },
+  {
+    name: 'a sign-up that was not verified in time expires',
+    given: [requested, failed('token-invalid')],
+    when: { type: 'ExpireSignup', now: late },
+    then: [expired],
+  },
+  {
+    name: 'an expired sign-up is not verified any more, whatever the clock says',
+    given: [requested, expired],
+    when: verify('right'),
+    then: { rejected: 'token-expired' },
+  },
+  {
+    name: 'a wrong token of an expired sign-up is refused and not counted',
+    given: [requested, expired],
+    when: verify('wrong'),
+    then: { rejected: 'token-invalid' },
+  },
+  {
+    name: 'a verified sign-up does not expire',
+    given: [requested, verified],
+    when: { type: 'ExpireSignup', now: late },
+    then: 'nothing',
+  },
+  {
+    name: 'a sign-up that never was does not expire',
+    given: [],
+    when: { type: 'ExpireSignup', now: late },
+    then: { rejected: 'signup-unknown' },
   },
   {
     name: 'the mail was handed over',

@@ -3,18 +3,22 @@ import type { IdentityEvent, SignupRequested } from '@daybook/schemas/identity/e
 
 export type SignupEvent = Extract<
   IdentityEvent,
-  { type: 'SignupRequested' | 'VerificationFailed' | 'SignupVerified' | 'VerificationMailSent' }
+  {
+    type:
+      'SignupRequested' | 'VerificationFailed' | 'SignupVerified' | 'SignupExpired' | 'VerificationMailSent';
+  }
 >;
 
 export type SignupCommand =
   | Readonly<{ type: 'RequestSignup'; data: SignupRequested }>
   | Readonly<{ type: 'VerifySignup'; tokenHash: string; now: string }>
+  | Readonly<{ type: 'ExpireSignup'; now: string }>
   | Readonly<{ type: 'RecordVerificationMailSent'; now: string }>;
 
 export type SignupState =
   | Readonly<{ status: 'none' }>
   | Readonly<{
-      status: 'pending' | 'verified';
+      status: 'pending' | 'verified' | 'expired';
       requested: SignupRequested;
       failures: number;
       mailSent: boolean;
@@ -26,7 +30,7 @@ export type SignupRejection = Rejection<TokenRefusal | 'signup-unknown'>;
 /** A token that failed this often is of no use any more, right or wrong. */
 export const mostFailures = 5;
 
-/** A sign-up: asked for, mailed, then proved by the token that only the owner of the mailbox knows. */
+/** A sign-up: asked for, mailed, then proved by the token that only the owner of the mailbox knows, or expired. */
 export const signup: Decider<SignupCommand, SignupEvent, SignupState, SignupRejection> = {
   category: 'signup',
   initialState: () => ({ status: 'none' }),
@@ -39,6 +43,8 @@ export const signup: Decider<SignupCommand, SignupEvent, SignupState, SignupReje
         return state.status === 'none' ? state : { ...state, failures: state.failures + 1 };
       case 'SignupVerified':
         return state.status === 'none' ? state : { ...state, status: 'verified' };
+      case 'SignupExpired':
+        return state.status === 'pending' ? { ...state, status: 'expired' } : state;
       case 'VerificationMailSent':
         return state.status === 'none' ? state : { ...state, mailSent: true };
     }
@@ -50,13 +56,9 @@ export const signup: Decider<SignupCommand, SignupEvent, SignupState, SignupReje
         return state.status === 'none' ? accept({ type: 'SignupRequested', data: command.data }) : accept();
       case 'VerifySignup':
         return verify(command, state);
-      case 'RecordVerificationMailSent': {
-        if (state.status === 'none') return reject(refusalOf('signup-unknown'));
-        const { signupId, userId } = state.requested;
-        return state.mailSent
-          ? accept()
-          : accept({ type: 'VerificationMailSent', data: { signupId, userId, sentAt: command.now } });
-      }
+      case 'ExpireSignup':
+      case 'RecordVerificationMailSent':
+        return state.status === 'none' ? reject(refusalOf('signup-unknown')) : note(command, state);
     }
   },
 };
@@ -70,6 +72,7 @@ export function tokenRefusal(
   if (state.status === 'pending' && state.failures >= mostFailures) return 'token-locked';
   if (state.requested.tokenHash !== tokenHash) return 'token-invalid';
   if (state.status === 'verified') return 'token-used';
+  if (state.status === 'expired') return 'token-expired';
   return now < state.requested.expiresAt ? null : 'token-expired';
 }
 
@@ -85,9 +88,23 @@ function verify(
     return accept({ type: 'SignupVerified', data });
   }
   // Failures count while there is something to guess; after that nothing more is recorded.
-  return state.status === 'verified' || reason === 'token-locked'
+  return state.status !== 'pending' || reason === 'token-locked'
     ? reject(refusalOf(reason))
     : accept({ type: 'VerificationFailed', data: { signupId, reason, failedAt: command.now } });
+}
+
+function note(
+  { type, now }: Extract<SignupCommand, { type: 'ExpireSignup' | 'RecordVerificationMailSent' }>,
+  { status, mailSent, requested: { signupId, userId } }: Exclude<SignupState, { status: 'none' }>,
+): Decision<SignupEvent, SignupRejection> {
+  if (type === 'ExpireSignup') {
+    return status === 'pending'
+      ? accept({ type: 'SignupExpired', data: { signupId, userId, expiredAt: now } })
+      : accept();
+  }
+  return mailSent
+    ? accept()
+    : accept({ type: 'VerificationMailSent', data: { signupId, userId, sentAt: now } });
 }
 
 const details: Readonly<Record<SignupRejection['code'], string>> = {

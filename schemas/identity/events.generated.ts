@@ -32,6 +32,16 @@ export type EmailAddressReserved = Readonly<{
   reservedAt: string;
 }>;
 
+/** A sign-up was not verified in time; its token is of no use any more. */
+export type SignupExpired = Readonly<{
+  /** The signup; uuid. */
+  signupId: string;
+  /** The user: `user-` and ten hexadecimal digits. */
+  userId: string;
+  /** When this was noticed; ISO 8601, UTC, milliseconds. */
+  expiredAt: string;
+}>;
+
 /** A person asked for an account. The ids of everything that verification will provision are minted here. */
 export type SignupRequested = Readonly<{
   /** The signup; uuid. */
@@ -135,6 +145,7 @@ export type IdentityEvent =
   | Event<'EmailAddressConfirmed', EmailAddressConfirmed>
   | Event<'EmailAddressReleased', EmailAddressReleased>
   | Event<'EmailAddressReserved', EmailAddressReserved>
+  | Event<'SignupExpired', SignupExpired>
   | Event<'SignupRequested', SignupRequested>
   | Event<'SignupVerified', SignupVerified>
   | Event<'TenantProvisioned', TenantProvisioned>

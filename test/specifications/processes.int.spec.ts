@@ -1,6 +1,4 @@
 /** Every process's specs, through the process runner and the timer loop on PostgreSQL. */
-import { emailReservations } from '@daybook/sagas/identity/email-reservations.ts';
-import { emailReservationsSpecs } from '@daybook/sagas/identity/email-reservations.specs.ts';
 import { provisioning } from '@daybook/sagas/identity/provisioning.ts';
 import { provisioningSpecs } from '@daybook/sagas/identity/provisioning.specs.ts';
 import { verificationMail } from '@daybook/sagas/identity/verification-mail.ts';
@@ -11,7 +9,6 @@ import { priceRecording } from '@daybook/sagas/market/price-recording.ts';
 import { priceRecordingSpecs } from '@daybook/sagas/market/price-recording.specs.ts';
 import { processThroughRunner } from '../support/run-specs.ts';
 
-processThroughRunner(emailReservations, emailReservationsSpecs);
 processThroughRunner(provisioning, provisioningSpecs);
 processThroughRunner(verificationMail, verificationMailSpecs);
 processThroughRunner(priceChecks, priceChecksSpecs);
