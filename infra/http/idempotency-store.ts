@@ -29,7 +29,7 @@ export type IdempotencyStoreOptions = Readonly<{
   keepMs?: number;
   /**
    * After it a claim without an answer is taken over: its process died. Two at work on one request do no harm, since
-   * the command id is the same. Default 30 000.
+   * the command id is the same. Default 4 000: less than a repeat waits, so that it finds an answer and not a conflict.
    */
   leaseMs?: number;
 }>;
@@ -75,7 +75,7 @@ const keepSql = `
  * at 64 callers two statements a request become about two for thirty.
  */
 export function postgresIdempotency(options: IdempotencyStoreOptions): IdempotencyStore {
-  const { database, vault, keepMs = 86_400_000, leaseMs = 30_000 } = options;
+  const { database, vault, keepMs = 86_400_000, leaseMs = 4_000 } = options;
 
   async function query<Row extends object>(name: string, text: string, values: unknown[]): Promise<Row[]> {
     try {
