@@ -7,11 +7,11 @@ export type TouchedRow = Readonly<{ id: string; tenantId: string; key: Row }>;
 /** One event on one row. */
 export type Touch = Readonly<{ event: RecordedEvent; row: TouchedRow }>;
 
-/** What a batch makes of the rows it touches: `null` removes. Only rows that changed. */
-export type RowChanges = Readonly<{
-  upserts: readonly Readonly<{ tenantId: string; row: Row }>[];
-  deletes: readonly Readonly<{ tenantId: string; row: Row }>[];
-}>;
+/** A row to be written, or, by its key, to be removed. */
+export type ChangedRow = Readonly<{ id: string; tenantId: string; row: Row }>;
+
+/** What a batch makes of the rows it touches. Only rows that changed. */
+export type RowChanges = Readonly<{ upserts: readonly ChangedRow[]; deletes: readonly ChangedRow[] }>;
 
 /** Which rows the events touch, in order of events. Types that the projection does not handle touch none. */
 export function touchesOf(projection: AnyProjection, events: readonly RecordedEvent[]): readonly Touch[] {
@@ -56,14 +56,14 @@ export function foldBatch(
     present.set(row.id, projection.evolve(before, event, row.key));
     touched.set(row.id, row);
   }
-  const upserts: { tenantId: string; row: Row }[] = [];
-  const deletes: { tenantId: string; row: Row }[] = [];
+  const upserts: ChangedRow[] = [];
+  const deletes: ChangedRow[] = [];
   for (const [id, row] of present) {
     const { tenantId, key } = touched.get(id) as TouchedRow;
     const before = stored.get(id) ?? null;
     if (row === before) continue;
-    if (row === null) deletes.push({ tenantId, row: key });
-    else upserts.push({ tenantId, row });
+    if (row === null) deletes.push({ id, tenantId, row: key });
+    else upserts.push({ id, tenantId, row });
   }
   return { upserts, deletes };
 }

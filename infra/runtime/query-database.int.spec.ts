@@ -52,6 +52,7 @@ const at = (n: number) => String(n).padStart(20, '0') as Position;
 async function write(position: Position, ...rows: [tenantId: string, noteId: string, wordCount: number][]) {
   const { moves } = await readCheckpoint(opened.database.pool, consumer, 0);
   const upserts = rows.map(([tenantId, noteId, wordCount]) => ({
+    id: noteId,
     tenantId,
     row: { noteId, wordCount, writtenAt, low24h: null },
   }));
