@@ -31,7 +31,16 @@ let system: System | undefined;
 
 beforeAll(() => {
   copy = mkdtempSync(join(tmpdir(), 'daybook-capability-'));
-  const files = execFileSync('git', ['ls-files'], { cwd: root, encoding: 'utf8' }).trim().split('\n');
+  const files = execFileSync(
+    'git',
+    ['ls-files', '--cached', '--others', '--exclude-standard', '--deduplicate'],
+    {
+      cwd: root,
+      encoding: 'utf8',
+    },
+  )
+    .trim()
+    .split('\n');
   for (const file of files) {
     cpSync(join(root, file), join(copy, file), { recursive: true });
   }
@@ -53,8 +62,11 @@ afterAll(async () => {
 });
 
 async function shell(command: string): Promise<string> {
-  const { stdout } = await promisify(execFile)('sh', ['-c', command], { cwd: copy, maxBuffer: 10_000_000 });
-  return stdout;
+  try {
+    return (await promisify(execFile)('sh', ['-ec', command], { cwd: copy, maxBuffer: 10_000_000 })).stdout;
+  } catch (error) {
+    throw new Error(`${command}\n${(error as { stdout: string }).stdout}`, { cause: error });
+  }
 }
 
 async function carryOut({ verb, target, text }: Step): Promise<void> {
