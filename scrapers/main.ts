@@ -1,5 +1,6 @@
 /** The scrapers: look at pages that were asked for and say what they saw. */
 import { daybookSettings } from '@daybook/infra/config/settings.ts';
+import { guardedHttp } from '@daybook/infra/outbound/guarded-http.ts';
 import { defineService } from '@daybook/infra/platform.ts';
 import { askParts, notReady } from '@daybook/infra/readiness.ts';
 import { scrapeRequestsTopic } from '@daybook/schemas/contracts.ts';
@@ -8,9 +9,16 @@ import { startPriceScraper } from './market/price-scraper.ts';
 /** Several may run on one database: of one host always one page is fetched at a time. */
 export const scrapers = defineService({
   name: 'scrapers',
-  settings: daybookSettings.pick({ installation: true, scraping: true }),
+  settings: daybookSettings.pick({ installation: true, scraping: true, outbound: true }),
   start: (platform, _links, config) => {
-    const scraper = startPriceScraper({ ...platform, config: config.scraping });
+    const { proxyUrls } = config.scraping;
+    // Proxies are for visits of shops only; whatever else goes out keeps its own way.
+    const proxied =
+      proxyUrls.length === 0
+        ? null
+        : guardedHttp({ allowHosts: config.outbound.allowHosts, proxyUrls, log: platform.log });
+    const outbound = proxied ?? platform.outbound;
+    const scraper = startPriceScraper({ ...platform, outbound, config: config.scraping });
     return Promise.resolve({
       ready: () =>
         askParts({
@@ -22,7 +30,10 @@ export const scrapers = defineService({
             return `${String(behind)} requests behind`;
           },
         }),
-      stop: scraper.stop,
+      stop: async () => {
+        await scraper.stop();
+        await proxied?.close();
+      },
     });
   },
 });

@@ -209,6 +209,27 @@ export const scrapingSettings = z.object({
     name: 'SCRAPER_USER_AGENT',
     about: 'How the scraper names itself to shops and in robots.txt.',
   }),
+  sessions: variable(flag.default(false), {
+    name: 'SCRAPER_SESSIONS',
+    about: 'Keep the cookies of shops from page to page. Default: every page is a first visit.',
+  }),
+  proxyUrls: variable(
+    list
+      .refine(
+        (items) => items.every((item) => /^https?:$/.test(URL.parse(item)?.protocol ?? '')),
+        'must be http(s) URLs, separated by commas',
+      )
+      .default([]),
+    {
+      name: 'SCRAPER_PROXIES',
+      about: 'HTTP proxies for visits of shops, separated by commas; one shop always sees the same one.',
+      secret: 'theirs',
+    },
+  ),
+  chromiumSandbox: variable(flag.optional(), {
+    name: 'CHROMIUM_SANDBOX',
+    about: 'Whether Chromium runs in its own sandbox. Default: yes, except as root, where it cannot.',
+  }),
 });
 
 export const telemetrySettings = z.object({

@@ -15,7 +15,7 @@ const maxBlockChars = 2_000_000;
  * objects in a row) and passed over otherwise.
  */
 export function jsonLdItems(blocks: readonly string[]): readonly Item[] {
-  const tops = blocks.flatMap((block) => topNodes(parse(block)));
+  const tops = blocks.flatMap((block) => topNodes(parse(block), 0));
   const byId = new Map<string, Node>();
   for (const node of tops) index(node, byId, 0);
   return tops.map((node) => toItem(node, byId, 0)).filter((item) => item !== null);
@@ -48,12 +48,13 @@ function isNode(value: Json | undefined): value is Node {
   return value !== null && typeof value === 'object' && !Array.isArray(value);
 }
 
-function topNodes(value: Json): Node[] {
-  if (Array.isArray(value)) return value.flatMap(topNodes);
+function topNodes(value: Json, depth: number): Node[] {
+  if (depth > maxDepth) return [];
+  if (Array.isArray(value)) return value.flatMap((one) => topNodes(one, depth + 1));
   if (!isNode(value)) return [];
   const { '@graph': graph, ...rest } = value;
   if (graph === undefined) return [value];
-  return [...topNodes(graph), ...('@type' in rest ? [rest] : [])];
+  return [...topNodes(graph, depth + 1), ...('@type' in rest ? [rest] : [])];
 }
 
 /** Of several nodes with one id the fullest counts; a bare reference is no description. */
@@ -90,10 +91,10 @@ function toItem(node: Node, byId: ReadonlyMap<string, Node>, depth: number): Ite
 
 function toValues(json: Json, byId: ReadonlyMap<string, Node>, depth: number): Value[] {
   if (json === null || depth > maxDepth) return [];
-  if (Array.isArray(json)) return json.flatMap((one) => toValues(one, byId, depth));
+  if (Array.isArray(json)) return json.flatMap((one) => toValues(one, byId, depth + 1));
   if (!isNode(json)) return [json];
-  if (json['@value'] !== undefined) return toValues(json['@value'], byId, depth);
-  if (json['@list'] !== undefined) return toValues(json['@list'], byId, depth);
+  if (json['@value'] !== undefined) return toValues(json['@value'], byId, depth + 1);
+  if (json['@list'] !== undefined) return toValues(json['@list'], byId, depth + 1);
   const item = toItem(json, byId, depth);
   return item === null ? [] : [item];
 }

@@ -46,9 +46,19 @@ const failures: Readonly<Partial<Record<ErrorCode, Failure>>> = {
   'outside-failed': { outcome: 'unreachable', detail: 'The shop could not be reached.', passing: true },
 };
 
+/** The page was fetched, and reading it failed. */
+export const unreadable: Failure = {
+  outcome: 'notContent',
+  detail: 'The page could not be read.',
+  passing: false,
+};
+
 /** The failure that an error of fetching stands for; null for trouble of our own, which is no outcome. */
 export function failureOfError(error: unknown): Failure | null {
   if (isDaybookError(error)) return failures[error.code] ?? null;
+  // A page that our own code stumbles over would stop its host for ever if it counted as trouble that passes.
+  if (error instanceof RangeError || error instanceof TypeError || error instanceof SyntaxError)
+    return unreadable;
   if (error instanceof Error && /timed? ?out/i.test(error.message)) return failures.timeout ?? null;
   return failures['outside-failed'] ?? null;
 }

@@ -119,6 +119,7 @@ export function startPriceScraper(options: PriceScraperOptions): RunningScraper 
     outbound,
     objects,
     clock,
+    log,
     userAgent,
     maxBytes,
     timeoutMs,

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Clock, ObjectStore, OutboundHttp } from '@daybook/kernel/ports/outside.ts';
+import type { Clock, Log, ObjectStore, OutboundHttp } from '@daybook/kernel/ports/outside.ts';
 import type { Source } from '@daybook/schemas/types/types.generated.ts';
 import { load } from 'cheerio';
 import type { Fetched, PageFetcher } from '../crawling/fetched.ts';
@@ -22,6 +22,7 @@ import {
   failureOfError,
   failureOfPage,
   isScripted,
+  unreadable,
   type Failure,
 } from './classification.ts';
 import type { FoundPrice, Visit } from './observation.ts';
@@ -34,6 +35,7 @@ export type VisitorOptions = Readonly<{
   outbound: OutboundHttp;
   objects: ObjectStore;
   clock: Clock;
+  log: Log;
   userAgent: string;
   maxBytes: number;
   timeoutMs: number;
@@ -102,6 +104,7 @@ export function makeVisitor(
     } catch (error) {
       const failure = failureOfError(error);
       if (failure === null) throw error;
+      if (failure === unreadable) options.log.error('A page could not be read.', { host: asked.host, error });
       return unread(failure);
     }
   };
