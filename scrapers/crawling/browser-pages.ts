@@ -96,7 +96,16 @@ export function browserPages(options: BrowserPagesOptions): PageFetcher {
             launcher: chromium,
             useIncognitoPages: true,
             userAgent,
-            launchOptions: { executablePath, headless: true, chromiumSandbox: sandbox, args: shutIn },
+            launchOptions: {
+              executablePath,
+              headless: true,
+              chromiumSandbox: sandbox,
+              args: shutIn,
+              // Playwright's own handlers end the whole process (https://playwright.dev/docs/api/class-browsertype).
+              handleSIGINT: false,
+              handleSIGTERM: false,
+              handleSIGHUP: false,
+            },
           },
           browserPoolOptions: {
             useFingerprints: false,
