@@ -1,4 +1,4 @@
-/** How the process ends: the first SIGINT or SIGTERM asks, a second one insists. */
+/** How the process ends: the first SIGINT, SIGTERM or SIGHUP (the terminal closed) asks, a second one insists. */
 import { exitCodes } from './sentences.ts';
 
 export type StopSignals = Readonly<{
@@ -21,7 +21,7 @@ export function stopSignals(onFirst: (name: NodeJS.Signals) => void = () => unde
     onFirst(name);
     resolve(undefined);
   };
-  const names = ['SIGINT', 'SIGTERM'] as const;
+  const names = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
   for (const name of names) process.on(name, listen);
   // Waiting for a signal does not keep a process alive by itself.
   const alive = setInterval(() => undefined, 2 ** 30);
