@@ -5,8 +5,8 @@ import { eventually } from '@daybook/test/support/eventually.ts';
 import { freshDatabase } from '@daybook/test/support/postgres.ts';
 import { silentLog } from '@daybook/test/support/silent-log.ts';
 import { findChromium } from '../chromium.ts';
-import { openFixtureShop, pricePage, type FixtureShop } from '../fixtures/fixture-shop.ts';
-import { openScraperBench, type ScraperBench } from '../fixtures/scraper-bench.ts';
+import { openFixtureShop, pricePage, type FixtureShop } from '@daybook/test/support/fixture-shop.ts';
+import { openScraperBench, type ScraperBench } from '@daybook/test/support/scraper-bench.ts';
 
 const chromiumPath = findChromium(process.env['CHROMIUM_PATH']);
 const required = (process.env['REQUIRE_ENGINES'] ?? '').split(',').includes('chromium');

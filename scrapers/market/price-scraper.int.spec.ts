@@ -7,8 +7,13 @@ import type { CheckOutcome, Source } from '@daybook/schemas/types/types.generate
 import { eventually } from '@daybook/test/support/eventually.ts';
 import { freshDatabase } from '@daybook/test/support/postgres.ts';
 import { silentLog } from '@daybook/test/support/silent-log.ts';
-import { openFixtureShop, pricePage, type Answer, type FixtureShop } from '../fixtures/fixture-shop.ts';
-import { openScraperBench, type ScraperBench } from '../fixtures/scraper-bench.ts';
+import {
+  openFixtureShop,
+  pricePage,
+  type Answer,
+  type FixtureShop,
+} from '@daybook/test/support/fixture-shop.ts';
+import { openScraperBench, type ScraperBench } from '@daybook/test/support/scraper-bench.ts';
 import { observationIdOf } from './observation.ts';
 
 let shop: FixtureShop;
