@@ -133,10 +133,13 @@ export function advanced(
 /** A checkpoint on its way: from the count of moves that the writer knows. */
 export type CheckpointMove = Readonly<{ partition: number; position: Position; moves: number }>;
 
+/** What a batch does to the checkpoint of its partition. */
+export type PartitionMove = Readonly<{ move: CheckpointMove; holds: HoldChanges }>;
+
 /**
- * Common table expressions that move checkpoints and holds, ending in `moved (moved)`: how many moved. Parameters $1 to
- * $4 are those of `moveParameters`. A checkpoint moves only from the expected count of moves: a concurrent writer waits
- * at its row and then finds another count.
+ * Common table expressions that move checkpoints and holds; `gate (partition)` then names the partitions whose checkpoint
+ * moved. Parameters $1 to $4 are those of `moveParameters`. A checkpoint moves only from the expected count of moves: a
+ * concurrent writer waits at its row and then finds another count.
  */
 export const moveExpressions = `
   gate as (
@@ -148,25 +151,24 @@ export const moveExpressions = `
     insert into runtime.holds as h (consumer, version, tenant_id, partition, position, reason)
     select $1, $2, r."tenantId", r.partition, r.position, r.reason
     from json_to_recordset($4::json) as r("tenantId" text, partition integer, position text, reason text)
-    where r.position is not null and exists (select from gate)
+    where r.position is not null and r.partition in (select partition from gate)
     on conflict (consumer, version, tenant_id) do update
       set position = excluded.position, reason = coalesce(nullif(excluded.reason, ''), h.reason)
   ), released as (
     delete from runtime.holds h
-    using json_to_recordset($4::json) as r("tenantId" text, position text)
-    where r.position is null and exists (select from gate)
+    using json_to_recordset($4::json) as r("tenantId" text, partition integer, position text)
+    where r.position is null and r.partition in (select partition from gate)
       and h.consumer = $1 and h.version = $2 and h.tenant_id = r."tenantId"
-  ), moved as (select count(*)::integer as moved from gate)`;
+  )`;
 
-/** Parameters $1 to $4 of `moveExpressions`. Holds belong to the partition of the first move. */
 export function moveParameters(
   { name, version }: Consumer,
-  moves: readonly CheckpointMove[],
-  holds: HoldChanges,
+  moves: readonly PartitionMove[],
 ): readonly [string, number, string, string] {
-  const [move] = moves;
-  const held = [...holds].map(([tenantId, hold]) => ({ tenantId, partition: move?.partition, ...hold }));
-  return [name, version, JSON.stringify(moves), JSON.stringify(held)];
+  const held = moves.flatMap(({ move: { partition }, holds }) =>
+    [...holds].map(([tenantId, hold]) => ({ tenantId, partition, ...hold })),
+  );
+  return [name, version, JSON.stringify(moves.map(({ move }) => move)), JSON.stringify(held)];
 }
 
 /** Moves a checkpoint and its holds; false, and nothing done, where somebody else moved it. */
@@ -176,12 +178,12 @@ export async function moveCheckpoint(
   move: CheckpointMove,
   holds: HoldChanges,
 ): Promise<boolean> {
-  const { rows } = await querier.query<{ moved: number }>({
+  const { rows } = await querier.query({
     name: 'move a checkpoint',
-    text: `with ${moveExpressions} select moved from moved`,
-    values: [...moveParameters(consumer, [move], holds)],
+    text: `with ${moveExpressions} select partition from gate`,
+    values: [...moveParameters(consumer, [{ move, holds }])],
   });
-  return rows[0]?.moved === 1;
+  return rows.length === 1;
 }
 
 /**

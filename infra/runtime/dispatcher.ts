@@ -6,7 +6,7 @@ import type { Wakeups } from '../database/wakeups.ts';
 import type { MessageCodec } from '../registry/codec.ts';
 import { countEffect, countEffectRetry } from '../telemetry/metrics.ts';
 import { withSpan } from '../telemetry/tracing.ts';
-import { coalesced } from './coalesced.ts';
+import { coalesced } from '../database/coalesced.ts';
 import type { EffectHandlers } from './effect-handlers.ts';
 import { effectWork, outcomeOfFailure } from './effect-work.ts';
 import { backOffMs, reasonOf, rest, type BackOff } from './loop.ts';
@@ -121,7 +121,10 @@ export async function runDispatcher(options: RunDispatcherOptions): Promise<void
 /** Does the effects of one instance in order. Never rejects. */
 function dispatcherOf(options: RunDispatcherOptions): (effects: readonly LeasedEffect[]) => Promise<void> {
   const { database, log, reached, leaseMs = 60_000, attemptMs = 30_000 } = options;
-  const settle = coalesced<SettledEffect>((settled) => settleEffects(database.pool, settled), 500);
+  const settle = coalesced(async (settled: readonly SettledEffect[]) => {
+    await settleEffects(database.pool, settled);
+    return settled;
+  });
   const publish = coalescedPublish(options.topics);
   const work = effectWork({ ...options, publish, attemptMs });
 
@@ -186,7 +189,13 @@ function coalescedPublish(
   return (topic, message) => {
     let publish = byTopic.get(topic);
     if (publish === undefined) {
-      publish = coalesced((messages) => topics.publish(topic, messages), 500);
+      const send = coalesced(async (messages: readonly OutMessage[]) => {
+        await topics.publish(topic, messages);
+        return messages;
+      });
+      publish = async (own) => {
+        await send(own);
+      };
       byTopic.set(topic, publish);
     }
     return publish(message);

@@ -47,7 +47,7 @@ type Known = Readonly<{
   holds: ReadonlyMap<string, Position>;
 }>;
 
-type Waiter = Readonly<{ check: () => void }>;
+type Waiter = Readonly<{ projections: readonly string[]; check: () => void }>;
 
 /** Follows the checkpoints of projections by wake-ups, with polling behind. */
 export function followPositions(options: PositionsOptions): Positions {
@@ -58,6 +58,7 @@ export function followPositions(options: PositionsOptions): Positions {
   const { signal } = stopping;
   const dirty = new Set(options.projections);
   let refreshing: Promise<void> | undefined;
+  let polling: NodeJS.Timeout | undefined;
 
   /** Brings the dirty projections up to date; calls that come meanwhile share the next round. */
   function refresh(): Promise<void> {
@@ -98,6 +99,18 @@ export function followPositions(options: PositionsOptions): Positions {
     return positions.length === 0 ? beginning : positions.reduce((a, b) => (b < a ? b : a));
   }
 
+  /** Looks now and then for as long as somebody waits, whatever becomes of the signals. */
+  function pollForWaiters(): void {
+    polling ??= setInterval(() => {
+      if (waiters.size > 0) {
+        void lookAgain([...waiters].flatMap(({ projections }) => projections));
+        return;
+      }
+      clearInterval(polling);
+      polling = undefined;
+    }, pollMs);
+  }
+
   async function waitFor(
     position: Position,
     projections: readonly string[],
@@ -111,22 +124,21 @@ export function followPositions(options: PositionsOptions): Positions {
     const startedAt = performance.now();
     await new Promise<void>((resolve) => {
       const finish = (): void => {
-        clearInterval(poll);
         clearTimeout(limit);
         waiters.delete(waiter);
         signal.removeEventListener('abort', finish);
         resolve();
       };
-      const waiter = {
+      const waiter: Waiter = {
+        projections,
         check: () => {
           if (reached() >= position) finish();
         },
       };
-      const poll = setInterval(() => void lookAgain(projections), pollMs);
       const limit = setTimeout(finish, limitMs);
       signal.addEventListener('abort', finish);
       waiters.add(waiter);
-      void lookAgain(projections);
+      pollForWaiters();
     });
     if (reached() >= position) return reached();
     throw new DaybookError('position-timeout', 'The read model is not that far yet.', {
@@ -140,6 +152,7 @@ export function followPositions(options: PositionsOptions): Positions {
     waitFor,
     close: async () => {
       stopping.abort();
+      clearInterval(polling);
       await Promise.all(subscriptions);
       await refreshing?.catch(() => undefined);
     },

@@ -176,16 +176,18 @@ async function writeMoves(
   checkpoints: readonly Checkpoint[],
   upTo: Position,
 ): Promise<boolean> {
-  const moves = checkpoints.map(({ partition, position, moves: count }) => ({
-    partition,
-    position: upTo > position ? upTo : position,
-    moves: count,
+  const none: RowChanges = { upserts: [], deletes: [] };
+  const batches = checkpoints.map(({ partition, position, moves, holds }, index) => ({
+    move: { partition, position: upTo > position ? upTo : position, moves },
+    holds: holdsAt(position, holds, upTo),
+    // The rows belong to all partitions; they are written only where every checkpoint moves.
+    changes: index === 0 ? changes : none,
   }));
   try {
     return await database.transaction(async (client) => {
       await client.query('set local synchronous_commit = off');
-      const moved = await rows.write(client, changes, moves, holdsAt(checkpoints, upTo));
-      if (!moved) throw overtaken;
+      const moved = await rows.write(client, batches);
+      if (moved.size < batches.length) throw overtaken;
       return true;
     });
   } catch (error) {
@@ -214,13 +216,11 @@ function movedTo(checkpoints: readonly Checkpoint[], upTo: Position): readonly C
 }
 
 /** Everything up to a position is in: holds before it move there, and end where the partition's checkpoint is no further. */
-function holdsAt(checkpoints: readonly Checkpoint[], upTo: Position): HoldChanges {
+function holdsAt(position: Position, holds: Checkpoint['holds'], upTo: Position): HoldChanges {
   return new Map(
-    checkpoints.flatMap(({ position, holds }) =>
-      [...holds]
-        .filter(([, held]) => held < upTo)
-        .map(([tenantId]) => [tenantId, upTo < position ? { position: upTo, reason: '' } : null] as const),
-    ),
+    [...holds]
+      .filter(([, held]) => held < upTo)
+      .map(([tenantId]) => [tenantId, upTo < position ? { position: upTo, reason: '' } : null]),
   );
 }
 

@@ -224,6 +224,24 @@ describe('a projector', () => {
     expect((await checkpoint()).position).toBe(events[39]?.position);
   });
 
+  test('partitions side by side are written together, each on its own condition', async () => {
+    const { handle } = projector();
+    const spoilt = placed(...counted(1, 'b'), ...counted(1, 'b', { by: 2 ** 40 }));
+    await handle(batch(counted(1, 'c'), 0));
+    await opened.database.pool.query('update runtime.checkpoints set moves = moves + 1 where partition = 0');
+    const verdicts = await Promise.all([
+      handle(batch(placed(...counted(1, 'c'), ...counted(3, 'c')), 0)),
+      handle(batch(spoilt, 1)),
+    ]);
+    expect(verdicts).toMatchObject([{ do: 'done' }, { do: 'park', index: 1 }]);
+    expect(await totals()).toEqual({
+      'b/counter-0': 1,
+      'c/counter-0': 2,
+      'c/counter-1': 1,
+      'c/counter-2': 1,
+    });
+  });
+
   test('tenants do not share rows', async () => {
     const { handle } = projector();
     await handle(batch(placed(...counted(1, 'a'), ...counted(1, 'b'))));

@@ -1,14 +1,15 @@
 import type { Log } from '@daybook/kernel/ports/outside.ts';
 import type { Batch, InMessage, Verdict } from '@daybook/kernel/ports/topics.ts';
-import type { AnyProjection } from '@daybook/kernel/projection.ts';
+import type { AnyProjection, Row } from '@daybook/kernel/projection.ts';
+import { coalesced } from '../database/coalesced.ts';
 import type { Database } from '../database/database.ts';
 import type { Wakeups } from '../database/wakeups.ts';
 import type { MessageCodec } from '../registry/codec.ts';
-import { batchHandler, refusedOr, refusing } from './batch-handler.ts';
+import { batchHandler, InputRefused, refusedOr, refusing } from './batch-handler.ts';
 import { advanced, projectionConsumer, readCheckpoint, type Checkpoint } from './checkpoints.ts';
-import { foldBatch, touchesOf, type RowChanges } from './fold-batch.ts';
+import { foldBatch, touchesOf, type RowChanges, type Touch } from './fold-batch.ts';
 import { holdsWith, movedCheckpoint, readInbox, type Arrival, type Inbox, type Poison } from './inbox.ts';
-import { readModelRows } from './read-model-rows.ts';
+import { readModelRows, type ReadModelRows, type WrittenBatch } from './read-model-rows.ts';
 
 /** Where a projector stands in a batch, for tests that let it die there. */
 export type ProjectorStep = 'read' | 'folded' | 'written' | 'notified';
@@ -35,7 +36,8 @@ export function checkpointChannel(projection: string): string {
  * Makes a projector. A batch goes:
  * 1. read the partition's checkpoint (kept from the last batch), pass over what is at or below it, decode the rest,
  * 2. load all rows that the batch touches, fold in memory,
- * 3. write rows and checkpoint with one statement, which is one transaction,
+ * 3. write rows and checkpoint with one statement, which is one transaction (what other partitions have to write at the
+ *    same moment goes with it, each on its own condition),
  * 4. signal those who wait for the position,
  * 5. answer `done`, whereupon the topic moves the group on.
  *
@@ -52,6 +54,9 @@ export function makeProjector(options: ProjectorOptions): Projector {
   const consumer = projectionConsumer(projection);
   const rows = readModelRows(projection, consumer);
   const known = new Map<number, Checkpoint>();
+  // Partitions come in small batches side by side: what is read or written meanwhile goes together.
+  const load = coalesced((batches: readonly (readonly Touch[])[]) => loadTogether(database, rows, batches));
+  const write = coalesced((batches: readonly WrittenBatch[]) => writeTogether(database, rows, batches));
 
   /** Projects messages until the checkpoint it began with is still the one it moves. */
   async function project(partition: number, messages: readonly InMessage[], poison?: Poison): Promise<Inbox> {
@@ -86,12 +91,8 @@ export function makeProjector(options: ProjectorOptions): Projector {
     const changes = await changesOf(inbox.arrivals);
     await reached?.('folded');
     const { partition, moves } = checkpoint;
-    const written = await rows
-      .write(database.pool, changes, [{ partition, position, moves }], allHolds)
-      .catch((error: unknown) => {
-        throw refusedOr(error);
-      });
-    if (!written) return false;
+    const written = await write({ move: { partition, position, moves }, holds: allHolds, changes });
+    if (!written()) return false;
     known.set(partition, movedCheckpoint(checkpoint, position, allHolds));
     await reached?.('written');
     options.wakeups.notify(checkpointChannel(projection.name));
@@ -102,11 +103,7 @@ export function makeProjector(options: ProjectorOptions): Projector {
   async function changesOf(arrivals: readonly Arrival[]): Promise<RowChanges> {
     const events = arrivals.flatMap(({ event }) => (event === undefined ? [] : [event]));
     const touches = refusing('projection', () => touchesOf(projection, events));
-    const stored = await rows
-      .load(database.pool, new Set(touches.map(({ row }) => row)))
-      .catch((error: unknown) => {
-        throw refusedOr(error);
-      });
+    const stored = touches.length === 0 ? new Map<string, Row>() : await load(touches);
     return refusing('projection', () => foldBatch(projection, touches, stored));
   }
 
@@ -118,5 +115,47 @@ export function makeProjector(options: ProjectorOptions): Projector {
       takeIn: project,
       forget: (partition) => known.delete(partition),
     }),
+  };
+}
+
+async function loadTogether(
+  database: Database,
+  rows: ReadModelRows,
+  batches: readonly (readonly Touch[])[],
+): Promise<readonly ReadonlyMap<string, Row>[]> {
+  const touched = new Set(batches.flatMap((touches) => touches.map(({ row }) => row)));
+  const stored = await rows.load(database.pool, touched).catch((error: unknown) => {
+    throw refusedOr(error);
+  });
+  return batches.map(() => stored);
+}
+
+/** Whether a batch was written; throws where it was refused. */
+type Written = () => boolean;
+
+/** Writes batches of several partitions. Where one of them is refused each is written by itself, so that the others pass. */
+async function writeTogether(
+  database: Database,
+  rows: ReadModelRows,
+  batches: readonly WrittenBatch[],
+): Promise<readonly Written[]> {
+  try {
+    const moved = await rows.write(database.pool, batches);
+    return batches.map(
+      ({ move }) =>
+        () =>
+          moved.has(move.partition),
+    );
+  } catch (error) {
+    const refused = refusedOr(error);
+    if (!(refused instanceof InputRefused)) throw refused;
+    if (batches.length === 1) return [failing(refused)];
+    return (await Promise.all(batches.map((batch) => writeTogether(database, rows, [batch])))).flat();
+  }
+}
+
+function failing(error: Error): Written {
+  return () => {
+    throw error;
   };
 }

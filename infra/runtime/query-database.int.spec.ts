@@ -57,12 +57,13 @@ async function write(position: Position, ...rows: [tenantId: string, noteId: str
     row: { noteId, wordCount, writtenAt, low24h: null },
   }));
   const { pool } = opened.database;
-  await readModelRows(notes, consumer).write(
-    pool,
-    { upserts, deletes: [] },
-    [{ partition: 0, position, moves }],
-    new Map(),
-  );
+  await readModelRows(notes, consumer).write(pool, [
+    {
+      move: { partition: 0, position, moves },
+      holds: new Map(),
+      changes: { upserts, deletes: [] },
+    },
+  ]);
 }
 
 describe('a tenant’s view', () => {

@@ -2,12 +2,11 @@ import type { AnyProjection, Row } from '@daybook/kernel/projection.ts';
 import {
   moveExpressions,
   moveParameters,
-  type CheckpointMove,
   type Consumer,
-  type HoldChanges,
+  type PartitionMove,
   type Querier,
 } from './checkpoints.ts';
-import { rowId, type RowChanges, type TouchedRow } from './fold-batch.ts';
+import { rowId, type ChangedRow, type RowChanges, type TouchedRow } from './fold-batch.ts';
 import { quoted, sqlColumns, tableName, tenantColumn, type SqlColumn } from './sql-names.ts';
 
 /** Rows of one projection's table, read and written many at a time. */
@@ -15,17 +14,14 @@ export type ReadModelRows = Readonly<{
   /** The touched rows that exist, by their id, with one statement. */
   load(querier: Querier, touched: Iterable<TouchedRow>): Promise<ReadonlyMap<string, Row>>;
   /**
-   * Writes changed rows, moved checkpoints and holds with one statement, which is a transaction by itself. False, and
-   * nothing written, where the one checkpoint given was moved by somebody else; several may be given only under
-   * `lockCheckpoints`.
+   * Writes batches of several partitions with one statement, which is a transaction by itself: of each batch rows,
+   * checkpoint and holds, or nothing where somebody else moved its checkpoint. Answers with the partitions that moved.
    */
-  write(
-    querier: Querier,
-    changes: RowChanges,
-    moves: readonly CheckpointMove[],
-    holds: HoldChanges,
-  ): Promise<boolean>;
+  write(querier: Querier, batches: readonly WrittenBatch[]): Promise<ReadonlySet<number>>;
 }>;
+
+/** What a batch of one partition comes to. */
+export type WrittenBatch = PartitionMove & Readonly<{ changes: RowChanges }>;
 
 /** Prepares the statements of a projection. Rows travel as one JSON parameter, typed by the declared columns. */
 export function readModelRows(projection: AnyProjection, consumer: Consumer): ReadModelRows {
@@ -44,19 +40,33 @@ export function readModelRows(projection: AnyProjection, consumer: Consumer): Re
       });
       return new Map(rows.map((values) => storedRow(projection, columns, values)));
     },
-    write: async (querier, changes, moves, holds) => {
-      const { rows } = await querier.query<{ moved: number }>({
+    write: async (querier, batches) => {
+      const { rows } = await querier.query<{ partition: number }>({
         name: `write ${label}`,
         text: statements.write,
         values: [
-          ...moveParameters(consumer, moves, holds),
-          JSON.stringify(changes.upserts.map(({ tenantId, row }) => ({ ...row, tenantId }))),
-          JSON.stringify(changes.deletes.map(({ tenantId, row }) => ({ ...row, tenantId }))),
+          ...moveParameters(consumer, batches),
+          rowsAsJson(batches, ({ upserts }) => upserts),
+          rowsAsJson(batches, ({ deletes }) => deletes),
         ],
       });
-      return rows[0]?.moved === moves.length;
+      return new Set(rows.map(({ partition }) => partition));
     },
   };
+}
+
+/** Names the batch that a row belongs to; no property of a row is called so. */
+const ofPartition = '#partition';
+
+function rowsAsJson(
+  batches: readonly WrittenBatch[],
+  choose: (changes: RowChanges) => readonly ChangedRow[],
+): string {
+  return JSON.stringify(
+    batches.flatMap(({ move, changes }) =>
+      choose(changes).map(({ tenantId, row }) => ({ ...row, tenantId, [ofPartition]: move.partition })),
+    ),
+  );
 }
 
 function storedRow(
@@ -72,7 +82,7 @@ function storedRow(
 /** `r(tenant, …)`: the alias that types a JSON parameter by columns named as in rows. */
 function typed(alias: string, columns: readonly SqlColumn[]): string {
   const fields = columns.map(({ property, sqlType }) => `${quoted(property)} ${sqlType}`);
-  return `${alias}("tenantId" text, ${fields.join(', ')})`;
+  return `${alias}("tenantId" text, "${ofPartition}" integer, ${fields.join(', ')})`;
 }
 
 /** `t.product_id = k."productId" and …`, the tenant first. */
@@ -91,7 +101,7 @@ function loadStatement(projection: AnyProjection, columns: readonly SqlColumn[])
     join ${tableName(projection)} t on ${sameKey(columns)}`;
 }
 
-/** Without a checkpoint that moved, nothing is written. */
+/** Of a batch whose checkpoint does not move, nothing is written. */
 function writeStatement(projection: AnyProjection, columns: readonly SqlColumn[]): string {
   const table = tableName(projection);
   const keys = columns.filter(({ isKey }) => isKey);
@@ -104,13 +114,13 @@ function writeStatement(projection: AnyProjection, columns: readonly SqlColumn[]
     with ${moveExpressions}, upserted as (
       insert into ${table} (${[tenantColumn, ...columns.map(({ name }) => name)].join(', ')})
       select r."tenantId", ${columns.map(({ property }) => `r.${quoted(property)}`).join(', ')}
-      from moved, json_to_recordset($5::json) as ${typed('r', columns)}
-      where moved.moved > 0
+      from json_to_recordset($5::json) as ${typed('r', columns)}
+      where r."${ofPartition}" in (select partition from gate)
       on conflict (${[tenantColumn, ...keys.map(({ name }) => name)].join(', ')}) ${onConflict}
     ), deleted as (
       delete from ${table} t
-      using moved, json_to_recordset($6::json) as ${typed('k', keys)}
-      where moved.moved > 0 and ${sameKey(columns)}
+      using json_to_recordset($6::json) as ${typed('k', keys)}
+      where k."${ofPartition}" in (select partition from gate) and ${sameKey(columns)}
     )
-    select moved from moved`;
+    select partition from gate`;
 }
