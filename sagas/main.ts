@@ -9,6 +9,9 @@ import { runTimers } from '@daybook/infra/runtime/timers.ts';
 import { currentVersion, eventsTopic } from '@daybook/schemas/contracts.ts';
 import { allEffects, allProcesses } from './capabilities.ts';
 
+/** What a process that died had in hand is free for another after `leaseMs`: checks wait no longer for it. */
+const pace = { attemptMs: 15_000, leaseMs: 20_000 } as const;
+
 /** Several may run on one database: they share partitions, timers and effects. */
 export const sagas = defineService({
   name: 'sagas',
@@ -47,6 +50,7 @@ export const sagas = defineService({
         'dispatcher',
         runDispatcher({
           ...shared,
+          ...pace,
           sender: commandSender,
           topics,
           codec,

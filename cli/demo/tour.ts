@@ -174,7 +174,7 @@ function makeStage(
 
   async function look(): Promise<void> {
     const awaited = newest;
-    const { body, position } = await client.get('/v1/market/products?limit=100');
+    const { body, position } = await client.get('/v1/market/products?limit=100&sort=trackedAt');
     const now = Date.now();
     const next = withProducts(view, (body as { items: readonly ShownProduct[] }).items, now);
     view = next.view;
