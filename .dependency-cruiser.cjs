@@ -1,7 +1,7 @@
 /** Who may import whom. Each rule's comment says why; `test/architecture` plants a violation of each. */
 const services = ['command-service', 'projectors', 'query-service', 'sagas', 'scrapers'];
 const drivers = '(^|/)node_modules/(pg|pg-copy-streams|knex|kafkajs|node-rdkafka|@eventstore)(/|$)';
-const specs = '\\.spec\\.ts$';
+const specs = '\\.(spec|fixture)\\.ts$';
 /** The pure files of a capability: everything that is no list of commands (`…commands.ts`), no effect handler, no spec. */
 const pure =
   '^(command-service|projectors|sagas)/[^/]+/(?![^/]*commands\\.ts|effects\\.ts)[^/]+(?<!\\.spec)\\.ts$';
