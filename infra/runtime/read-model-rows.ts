@@ -93,12 +93,17 @@ function sameKey(columns: readonly SqlColumn[]): string {
   ].join(' and ');
 }
 
+/**
+ * Looks each key up by the primary key. A plain join lets the planner hash the whole table where it was small when the
+ * plan was made, and the plan stays until the table is analysed.
+ */
 function loadStatement(projection: AnyProjection, columns: readonly SqlColumn[]): string {
   const keys = columns.filter(({ isKey }) => isKey);
   return `
-    select t.${tenantColumn}, ${columns.map(({ name }) => `t.${name}`).join(', ')}
-    from json_to_recordset($1::json) as ${typed('k', keys)}
-    join ${tableName(projection)} t on ${sameKey(columns)}`;
+    select t.* from json_to_recordset($1::json) as ${typed('k', keys)}
+    cross join lateral (
+      select t.${tenantColumn}, ${columns.map(({ name }) => `t.${name}`).join(', ')}
+      from ${tableName(projection)} t where ${sameKey(columns)} limit 1) t`;
 }
 
 /** Of a batch whose checkpoint does not move, nothing is written. */
