@@ -10,6 +10,7 @@ const bitsPerRow = 5;
  */
 export type SeenRows = Readonly<{ add: (id: string) => void; has: (id: string) => boolean }>;
 
+/** A filter that has seen no row. */
 export function seenRows(): SeenRows {
   const words = new Uint32Array(filterBits / 32);
   return {

@@ -92,7 +92,7 @@ describe('the rules above', () => {
     const text = [
       'Read `kernel/event.ts`, `kernel/gone.ts`, `schemas/<capability>/<Name>.v<N>.avsc`, `infra/*/none.ts`.',
       '```sh',
-      'npm run check && npm run nothing',
+      'npm run check && npm run --silent nothing',
       'node schemas/tooling/absent.ts',
       '```',
     ].join('\n');

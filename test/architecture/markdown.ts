@@ -57,7 +57,7 @@ export function anchors(page: string): ReadonlySet<string> {
 export function npmScripts(page: string): readonly string[] {
   const texts = [...codeSpans(page), ...shellLines(page)];
   return texts.flatMap((text) =>
-    [...text.matchAll(/\bnpm (?:run(?:-script)? ([\w:-]+)|(start|test)\b)/g)].map(
+    [...text.matchAll(/\bnpm (?:run(?: -[\w-]+)* ([a-z][\w:-]*\w)|(start|test)\b)/g)].map(
       ([, named, short]) => named ?? short ?? '',
     ),
   );
