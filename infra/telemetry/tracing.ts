@@ -32,13 +32,18 @@ export async function startTracing(options: TracingOptions): Promise<Tracing> {
   if (options.exporter === undefined && options.endpoint === undefined) {
     return { recording: false, stop: () => Promise.resolve() };
   }
-  const [{ NodeTracerProvider }, { BatchSpanProcessor, SimpleSpanProcessor }, { resourceFromAttributes }] =
-    await Promise.all([
-      import('@opentelemetry/sdk-trace-node'),
-      import('@opentelemetry/sdk-trace-base'),
-      import('@opentelemetry/resources'),
-    ]);
-  const provider = new NodeTracerProvider({
+  const [
+    { BasicTracerProvider, BatchSpanProcessor, SimpleSpanProcessor },
+    { AsyncLocalStorageContextManager },
+    { W3CTraceContextPropagator },
+    { resourceFromAttributes },
+  ] = await Promise.all([
+    import('@opentelemetry/sdk-trace-base'),
+    import('@opentelemetry/context-async-hooks'),
+    import('@opentelemetry/core'),
+    import('@opentelemetry/resources'),
+  ]);
+  const provider = new BasicTracerProvider({
     resource: resourceFromAttributes({ 'service.name': options.serviceName }),
     spanProcessors: [
       options.exporter === undefined
@@ -46,7 +51,9 @@ export async function startTracing(options: TracingOptions): Promise<Tracing> {
         : new SimpleSpanProcessor(options.exporter),
     ],
   });
-  provider.register();
+  trace.setGlobalTracerProvider(provider);
+  context.setGlobalContextManager(new AsyncLocalStorageContextManager().enable());
+  propagation.setGlobalPropagator(new W3CTraceContextPropagator());
   recording = true;
   let stopping: Promise<void> | undefined;
   return {
