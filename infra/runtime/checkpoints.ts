@@ -161,6 +161,7 @@ export const moveExpressions = `
       and h.consumer = $1 and h.version = $2 and h.tenant_id = r."tenantId"
   )`;
 
+/** Parameters $1 to $4 of `moveExpressions`. */
 export function moveParameters(
   { name, version }: Consumer,
   moves: readonly PartitionMove[],
