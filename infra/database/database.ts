@@ -25,6 +25,8 @@ export type DatabaseOptions = Readonly<{
   applicationName?: string;
   /** Longest statement in milliseconds. Default 30 000. */
   statementTimeoutMs?: number;
+  /** Connections of the pool send statements without waiting for the answers of those before. Default false. */
+  pipeline?: boolean;
   /** Server settings of the connections beside ours, such as `{ enable_seqscan: 'off' }`. */
   settings?: Readonly<Record<string, string>>;
   log: Log;
@@ -65,7 +67,12 @@ export function openDatabase(options: DatabaseOptions): Database {
     types,
   };
   let closing: Promise<void> | undefined;
-  const pool = new pg.Pool({ ...connection, max: options.poolSize ?? 10, idleTimeoutMillis: 30_000 });
+  const pool = new pg.Pool({
+    ...connection,
+    max: options.poolSize ?? 10,
+    idleTimeoutMillis: 30_000,
+    pipeline: options.pipeline ?? false,
+  });
   // An idle connection that dies (a restart of PostgreSQL) is replaced by the pool at its next use.
   pool.on('error', (error) => {
     // `pool.end` says goodbye and does not wait for it: a server that stops right after it is no news.

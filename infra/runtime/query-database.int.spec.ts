@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { beginning, type Position } from '@daybook/kernel/event.ts';
 import { defineProjection } from '@daybook/kernel/projection.ts';
 import { freshDatabase } from '@daybook/test/support/postgres.ts';
+import { eventually } from '@daybook/test/support/eventually.ts';
 import { silentLog } from '@daybook/test/support/silent-log.ts';
 import { memoryWakeups } from '../database/wakeups.ts';
 import { ensureCheckpoints, projectionConsumer, readCheckpoint } from './checkpoints.ts';
@@ -67,6 +68,72 @@ async function write(position: Position, ...rows: [tenantId: string, noteId: str
 }
 
 describe('a tenant’s view', () => {
+  test('never meets another tenant’s, however many ask at once on few connections', async () => {
+    const tenants = Array.from({ length: 12 }, (_, n) => `tenant${String(n)}`);
+    await write(
+      at(1),
+      ...tenants.map((tenant, n): [string, string, number] => [tenant, `note of ${tenant}`, n]),
+    );
+    const shared = openQueryDatabase({ url: opened.url, log: silentLog, poolSize: 3 });
+    const asked = Array.from({ length: 600 }, (_, n) => tenants[(n * 7) % tenants.length] ?? '');
+    const answers = await Promise.all(
+      asked.map((tenant) =>
+        shared
+          .forTenant(tenant)
+          .sql<{ noteId: string }>('select note_id from read.test_notes where $1 > 0', [1]),
+      ),
+    );
+    expect(answers.map((rows) => rows.map(({ noteId }) => noteId))).toEqual(
+      asked.map((tenant) => [`note of ${tenant}`]),
+    );
+    await shared.close();
+  });
+
+  test('answers others while one of its statements is slow', async () => {
+    const shared = openQueryDatabase({ url: opened.url, log: silentLog, poolSize: 6 });
+    const db = shared.forTenant('ours');
+    await db.sql('select 1');
+    let slowDone = false;
+    const slow = db.sql('select pg_sleep(3)').then(() => (slowDone = true));
+    let answered = 0;
+    await eventually(() => {
+      void db.sql('select 1').then(() => (answered += 1));
+      expect(answered).toBeGreaterThan(20);
+    });
+    expect(slowDone).toBe(false);
+    await slow;
+    await shared.close();
+  });
+
+  test('goes on after its connections died', async () => {
+    const shared = openQueryDatabase({ url: opened.url, log: silentLog, poolSize: 3 });
+    const db = shared.forTenant('ours');
+    const cut = Promise.allSettled(Array.from({ length: 10 }, () => db.sql('select pg_sleep(30)')));
+    await eventually(async () => {
+      const { rowCount } = await opened.database.pool.query(
+        `select pg_terminate_backend(pid) from pg_stat_activity
+         where application_name = 'daybook queries' and datname = current_database() and query like '%pg_sleep%'`,
+      );
+      expect(rowCount).toBeGreaterThan(0);
+    });
+    await eventually(async () => {
+      await opened.database.pool.query(
+        `select pg_terminate_backend(pid) from pg_stat_activity
+         where application_name = 'daybook queries' and datname = current_database() and query like '%pg_sleep%'`,
+      );
+      const settled = await Promise.race([cut, Promise.resolve(null)]);
+      expect(settled?.map(({ status }) => status)).toEqual(Array.from({ length: 10 }, () => 'rejected'));
+    });
+    for (const outcome of await cut) {
+      expect((outcome as PromiseRejectedResult).reason).toMatchObject({
+        code: 'unavailable',
+        retry: 'later',
+      });
+    }
+    expect(await db.sql('select 1 as one')).toEqual([{ one: 1 }]);
+    await shared.close();
+  });
+
   test('goes on over a switch to a version with other columns', async () => {
     await write(at(1), ['ours', 'n1', 5]);
     const db = queries.forTenant('ours');

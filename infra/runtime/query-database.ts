@@ -1,9 +1,9 @@
 import knexFactory, { type Knex } from 'knex';
-import type pg from 'pg';
 import type { Log } from '@daybook/kernel/ports/outside.ts';
-import { openDatabase, translateDatabaseError } from '../database/database.ts';
-import { queryRole, tenantSetting } from './read-models.ts';
+import { openDatabase } from '../database/database.ts';
+import { queryRole } from './read-models.ts';
 import { camelCase, readSchema, snakeCase, tenantColumn } from './sql-names.ts';
+import { tenantConnections, type RunStatement } from './tenant-connections.ts';
 
 /**
  * One tenant's view of the read models. Names are camelCase on this side. Row-level security stands behind it: without
@@ -40,9 +40,6 @@ export type QueryDatabaseOptions = Readonly<{
   statementTimeoutMs?: number;
 }>;
 
-type Statement = Readonly<{ text: string; values: readonly unknown[] }>;
-type RunStatement = (tenantId: string, statement: Statement) => Promise<pg.QueryResult<pg.QueryResultRow>>;
-
 /** Opens the read models for queries. Connects at first use. */
 export function openQueryDatabase(options: QueryDatabaseOptions): QueryDatabase {
   const database = openDatabase({
@@ -52,8 +49,10 @@ export function openQueryDatabase(options: QueryDatabaseOptions): QueryDatabase 
     applicationName: 'daybook queries',
     poolSize: options.poolSize ?? 10,
     statementTimeoutMs: options.statementTimeoutMs ?? 5_000,
+    pipeline: true,
   });
-  const run = tenantRunner(database.pool);
+  const connections = tenantConnections(database.pool);
+  const { run } = connections;
   const builder = camelCaseKnex(run);
   return {
     forTenant: (tenantId) => ({
@@ -66,88 +65,11 @@ export function openQueryDatabase(options: QueryDatabaseOptions): QueryDatabase 
       sql: async <T extends object>(text: string, params: readonly unknown[] = []) =>
         (await run(tenantId, { text, values: params })).rows.map(camelCaseRow) as T[],
     }),
-    close: database.close,
+    close: async () => {
+      connections.close();
+      await database.close();
+    },
   };
-}
-
-/**
- * Runs statements on connections whose setting names the tenant. The setting stays with the connection, so that a
- * connection serving the same tenant again costs no second round trip. Statements are prepared once a connection:
- * planning one costs the server more than running it.
- */
-function tenantRunner(pool: pg.Pool): RunStatement {
-  const tenants = new WeakMap<pg.PoolClient, string>();
-  const nameOf = statementNames();
-
-  async function attempt(
-    tenantId: string,
-    { text, values }: Statement,
-  ): Promise<pg.QueryResult<pg.QueryResultRow>> {
-    let client: pg.PoolClient | undefined;
-    let failure: unknown;
-    try {
-      client = await pool.connect();
-      if (tenants.get(client) !== tenantId) {
-        tenants.delete(client);
-        await client.query({
-          name: 'tenant',
-          text: `select set_config('${tenantSetting}', $1, false)`,
-          values: [tenantId],
-        });
-        tenants.set(client, tenantId);
-      }
-      const name = nameOf(text);
-      return await client.query({
-        ...(name === undefined ? {} : { name }),
-        text,
-        values: values as unknown[],
-      });
-    } catch (error) {
-      failure = translateDatabaseError(error);
-      throw failure;
-    } finally {
-      // A connection that failed for another reason than the statement's own is not used again.
-      client?.release(failure !== undefined && (!isRefusal(failure) || isOutdatedPlan(failure)));
-    }
-  }
-
-  return async (tenantId, statement) => {
-    for (;;) {
-      try {
-        return await attempt(tenantId, statement);
-      } catch (error) {
-        // The view shows another version: each connection that prepared the statement before it is replaced.
-        if (!isOutdatedPlan(error)) throw error;
-      }
-    }
-  };
-}
-
-const mostPrepared = 500;
-
-/** A name for each text of a statement; none for more texts than a connection should hold plans. */
-function statementNames(): (text: string) => string | undefined {
-  const names = new Map<string, string>();
-  return (text) => {
-    let name = names.get(text);
-    if (name === undefined && names.size < mostPrepared) {
-      name = `query ${String(names.size)}`;
-      names.set(text, name);
-    }
-    return name;
-  };
-}
-
-/** https://www.postgresql.org/docs/current/errcodes-appendix.html: what a plan meets whose columns have changed. */
-function isOutdatedPlan(error: unknown): boolean {
-  return (
-    (error as { fields?: { sqlState?: unknown } }).fields?.sqlState === '0A000' &&
-    (error as { cause?: { message?: string } }).cause?.message === 'cached plan must not change result type'
-  );
-}
-
-function isRefusal(error: unknown): boolean {
-  return typeof (error as { fields?: { sqlState?: unknown } }).fields?.sqlState === 'string';
 }
 
 /**
