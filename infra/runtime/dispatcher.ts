@@ -159,10 +159,11 @@ function dispatcherOf(options: RunDispatcherOptions): (effects: readonly LeasedE
           options.signal.aborted || leaseLeftMs < attemptMs ? { is: 'released' } : await outcomeOf(effect);
         await reached?.('done', effect);
         const goesOn = outcome.is !== 'again' && outcome.is !== 'released';
-        const settled = goesOn ? [effect] : effects.slice(index);
+        const behind: EffectOutcome =
+          outcome.is === 'again' ? { is: 'released', afterMs: outcome.afterMs } : { is: 'released' };
         await Promise.all(
-          settled.map(({ seq, lease }) =>
-            settle({ seq, lease, outcome: seq === effect.seq ? outcome : { is: 'released' } }),
+          (goesOn ? [effect] : effects.slice(index)).map(({ seq, lease }) =>
+            settle({ seq, lease, outcome: seq === effect.seq ? outcome : behind }),
           ),
         );
         await reached?.('settled', effect);

@@ -3,6 +3,9 @@ import type { CommandDelivery } from '@daybook/kernel/ports/outside.ts';
 import type { Querier } from './checkpoints.ts';
 import type { InstanceName, OutwardEffect } from './process-step.ts';
 
+// No statement here has a name: a named one keeps the plan of its first executions, and what was best for an empty table
+// is worst for a long queue.
+
 /** An effect that this dispatcher holds for a while. */
 export type LeasedEffect = InstanceName &
   Readonly<{
@@ -19,10 +22,7 @@ export type LeasedEffect = InstanceName &
     createdAt: string;
   }>;
 
-/**
- * Leases effects for a time: those of instances whose first waiting effect is due and free, each with up to
- * `mostOfInstance` effects in all. Of one instance nobody else has any, so that its order is in one hand.
- */
+/** Leases effects for a time: see `runtime.lease_effects` in `0050-runtime.sql`. */
 export async function leaseEffects(
   querier: Querier,
   options: Readonly<{
@@ -34,31 +34,11 @@ export async function leaseEffects(
 ): Promise<readonly LeasedEffect[]> {
   const { processes, instances, mostOfInstance, leaseMs } = options;
   const { rows } = await querier.query<LeasedEffect>({
-    name: 'lease effects',
     text: `
-      with heads as materialized (
-        select o.process, o.tenant_id, o.instance_id, o.seq from runtime.effects o
-        where o.status = 'pending' and o.due_at <= clock_timestamp() and o.process = any($1)
-          and (o.leased_until is null or o.leased_until < clock_timestamp())
-          and not exists (
-            select from runtime.effects e
-            where e.process = o.process and e.tenant_id = o.tenant_id and e.instance_id = o.instance_id
-              and e.status = 'pending' and e.seq < o.seq)
-        order by o.due_at, o.seq limit $2
-        for update of o skip locked
-      ), chosen as (
-        select f.seq from heads h cross join lateral (
-          select e.seq from runtime.effects e
-          where e.process = h.process and e.tenant_id = h.tenant_id and e.instance_id = h.instance_id
-            and e.status = 'pending' and e.seq >= h.seq
-          order by e.seq limit $3) f
-      )
-      update runtime.effects o
-      set lease = $4, leased_until = clock_timestamp() + make_interval(secs => $5)
-      from chosen c where o.seq = c.seq and o.status = 'pending'
-      returning o.seq, o.id, o.process, o.tenant_id as "tenantId", o.instance_id as "instanceId", o.effect,
-        o.metadata, o.lease, o.attempts, o.created_at as "createdAt"`,
-    values: [processes, instances, mostOfInstance, randomUUID(), leaseMs / 1_000],
+      select o.seq, o.id, o.process, o.tenant_id as "tenantId", o.instance_id as "instanceId", o.effect,
+        o.metadata, o.lease, o.attempts, o.created_at as "createdAt"
+      from runtime.lease_effects($1, $2, $3, $4, $5) o`,
+    values: [processes, instances, mostOfInstance, randomUUID(), leaseMs],
   });
   return rows.sort((a, b) => a.seq - b.seq);
 }
@@ -70,15 +50,14 @@ export type EffectOutcome =
   | Readonly<{ is: 'rejected'; reason: string }>
   | Readonly<{ is: 'dead'; reason: string }>
   | Readonly<{ is: 'again'; afterMs: number; reason: string }>
-  /** Not tried: free for whoever comes first. */
-  | Readonly<{ is: 'released' }>;
+  /** Not tried: free for whoever comes first, at once or after a time. */
+  | Readonly<{ is: 'released'; afterMs?: number }>;
 
 export type SettledEffect = Readonly<{ seq: number; lease: string; outcome: EffectOutcome }>;
 
 /** Records outcomes with one statement. What is under another lease by now is left alone. */
 export async function settleEffects(querier: Querier, settled: readonly SettledEffect[]): Promise<void> {
   await querier.query({
-    name: 'settle effects',
     text: `
       with settled as materialized (
         select * from json_to_recordset($1::json)
@@ -86,12 +65,19 @@ export async function settleEffects(querier: Querier, settled: readonly SettledE
       ), done as (
         delete from runtime.effects o using settled r
         where r.is = 'done' and o.seq = r.seq and o.lease = r.lease
+      ), behind as (
+        -- What waits behind a failed effect is not looked at before that is due.
+        update runtime.effects o set due_at = clock_timestamp() + make_interval(secs => r."afterMs" / 1000)
+        from settled r join runtime.effects f on f.seq = r.seq and f.lease = r.lease
+        where r.is = 'again' and o.process = f.process and o.tenant_id = f.tenant_id
+          and o.instance_id = f.instance_id and o.status = 'pending' and o.seq > f.seq
+          and o.seq not in (select seq from settled)
       )
       update runtime.effects o set
         status = case when r.is in ('rejected', 'dead') then r.is else 'pending' end,
         attempts = o.attempts + case when r.is = 'released' then 0 else 1 end,
         reason = coalesce(r.reason, o.reason),
-        due_at = case when r.is = 'again'
+        due_at = case when r."afterMs" is not null
           then clock_timestamp() + make_interval(secs => r."afterMs" / 1000) else o.due_at end,
         closed_at = case when r.is in ('rejected', 'dead') then now() end,
         lease = null, leased_until = null
@@ -106,7 +92,6 @@ export async function untilNextEffect(
   processes: readonly string[],
 ): Promise<number | null> {
   const { rows } = await querier.query<{ ms: number | null }>({
-    name: 'next effect',
     text: `
       select extract(epoch from min(greatest(due_at, coalesce(leased_until, due_at))) - clock_timestamp())
         ::double precision * 1000 as ms

@@ -3,6 +3,9 @@ import { DaybookError } from '@daybook/kernel/errors.ts';
 import type { Querier } from './checkpoints.ts';
 import { instanceKey, type InstanceName, type ProcessChanges } from './process-step.ts';
 
+// Statements that join a list with a table have no names: a named one keeps the plan of its first executions, and what
+// was best for an empty table (a scan of all of it) is worst for a full one until the table is next analysed.
+
 /** States of instances as they stand under lock, and the database's clock. */
 export type LockedInstances = Readonly<{
   states: ReadonlyMap<string, Readonly<{ state: unknown }>>;
@@ -24,7 +27,6 @@ export async function lockInstances(
     instanceId: string;
     state: unknown;
   }>({
-    name: 'lock instances',
     text: `
       select clock_timestamp() as now, i.*
       from (values (1)) one left join lateral (
@@ -111,14 +113,12 @@ export async function writeProcessChanges(
   const { states, gone, removed, timers, effects } = changes;
   if (removed.length > 0) {
     await querier.query({
-      name: 'remove timers',
       text: removeTimers,
       values: [process, JSON.stringify(removed)],
     });
   }
   if (states.length + gone.length + timers.length + effects.length === 0) return;
   const { rows } = await querier.query<{ fresh: number }>({
-    name: 'write process changes',
     text: writeChanges,
     values: [process, ...[states, gone, timers, effects].map((list) => JSON.stringify(list))],
   });
@@ -146,26 +146,24 @@ export async function claimTimers(
     instanceId: string;
     state: unknown;
   }>({
-    name: 'lock due instances',
     text: `
       select clock_timestamp() as now, i.tenant_id as "tenantId", i.instance_id as "instanceId", i.state
       from runtime.process_instances i
       where i.process = $1 and (i.tenant_id, i.instance_id) in (
         select t.tenant_id, t.instance_id from runtime.timers t
-        where t.process = $1 and t.fire_at <= clock_timestamp() order by t.fire_at limit $2)
+        where t.process = $1 and t.fire_at <= now() order by t.fire_at limit $2)
       for update of i skip locked`,
     values: [process, limit],
   });
   if (rows.length === 0) return { states: new Map(), now: '', timers: [] };
   const states = new Map(rows.map(({ state, ...name }) => [instanceKey(name), { state }]));
   const taken = await querier.query<ClaimedTimer>({
-    name: 'take due timers',
     text: `
       with taken as (
         delete from runtime.timers t
         using json_to_recordset($2::json) as r("tenantId" text, "instanceId" text)
         where t.process = $1 and t.tenant_id = r."tenantId" and t.instance_id = r."instanceId"
-          and t.fire_at <= clock_timestamp()
+          and t.fire_at <= now()
         returning t.*)
       select tenant_id as "tenantId", instance_id as "instanceId", timer, due_at as "dueAt",
         input_id as "inputId", metadata
@@ -193,7 +191,6 @@ export async function postponeTimers(
 /** Milliseconds until the next timer of some processes is due, by the database's clock; null for no timer. */
 export async function untilNextTimer(querier: Querier, processes: readonly string[]): Promise<number | null> {
   const { rows } = await querier.query<{ ms: number | null }>({
-    name: 'next timer',
     text: `
       select extract(epoch from min(fire_at) - clock_timestamp())::double precision * 1000 as ms
       from runtime.timers where process = any($1)`,

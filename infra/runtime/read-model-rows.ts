@@ -42,7 +42,8 @@ export function readModelRows(projection: AnyProjection, consumer: Consumer): Re
     },
     write: async (querier, batches) => {
       const { rows } = await querier.query<{ partition: number }>({
-        name: `write ${label}`,
+        // Removals join with the table: a kept plan may have been made for an empty one, and scan all of it.
+        ...(batches.every(({ changes }) => changes.deletes.length === 0) ? { name: `write ${label}` } : {}),
         text: statements.write,
         values: [
           ...moveParameters(consumer, batches),

@@ -111,3 +111,40 @@ create table runtime.effects (
 create index effects_waiting on runtime.effects (process, tenant_id, instance_id, seq) where status = 'pending';
 create index effects_due on runtime.effects (due_at, seq) where status = 'pending';
 create index effects_closed on runtime.effects (closed_at) where status <> 'pending';
+
+-- Leases effects for a time: those of instances whose first waiting effect is due and free, each with up to
+-- `most_of_instance` effects in all. Of one instance nobody else has any, so that its order is in one hand.
+-- The settings leave the planner one way: along the index by due time, ending once enough is found. Left to itself it
+-- sorts all that waits, as statistics of a queue are always of another hour.
+create function runtime.lease_effects(
+  processes text[], instances integer, most_of_instance integer, new_lease uuid, lease_ms double precision)
+returns setof runtime.effects
+language sql
+set enable_seqscan to off
+set enable_bitmapscan to off
+set enable_sort to off
+set enable_hashjoin to off
+set enable_mergejoin to off
+as $$
+  with heads as materialized (
+    select o.process, o.tenant_id, o.instance_id, o.seq from runtime.effects o
+    where o.status = 'pending' and o.due_at <= now() and o.process || '' = any(processes)
+      and (o.leased_until is null or o.leased_until < now())
+      and not exists (
+        select from runtime.effects e
+        where e.process = o.process and e.tenant_id = o.tenant_id and e.instance_id = o.instance_id
+          and e.status = 'pending' and e.seq < o.seq)
+    order by o.due_at, o.seq limit instances
+    for update of o skip locked
+  ), chosen as (
+    select f.seq from heads h cross join lateral (
+      select e.seq from runtime.effects e
+      where e.process = h.process and e.tenant_id = h.tenant_id and e.instance_id = h.instance_id
+        and e.status = 'pending' and e.seq >= h.seq
+      order by e.seq limit most_of_instance) f
+  )
+  update runtime.effects o
+  set lease = new_lease, leased_until = clock_timestamp() + make_interval(secs => lease_ms / 1000)
+  from chosen c where o.seq = c.seq and o.status = 'pending'
+  returning o.*
+$$;
