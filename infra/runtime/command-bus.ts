@@ -65,7 +65,7 @@ const notFound: Rejection = { code: 'not-found', detail: 'There is no such thing
 const conflictPauseMs = 3;
 
 /**
- * Makes the command bus. One delivery goes:
+ * Makes the command bus. One delivery goes (the tests that lose an answer or a step: command-bus.unit.spec.ts):
  * 1. prepare the command (stream, tenant, looked-up facts),
  * 2. load and fold the stream,
  * 3. answer again where this command id recorded events already,

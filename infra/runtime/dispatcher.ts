@@ -61,7 +61,7 @@ const engineAway: BackOff = { firstMs: 100, mostMs: 5_000 };
 
 /**
  * Does the effects that processes asked for, until `signal` aborts; then finishes what is under way. Any number of
- * dispatchers may run. An effect goes:
+ * dispatchers may run. An effect goes (the tests that die after each step: dispatcher.int.spec.ts):
  * 1. lease it, together with what follows it in its instance,
  * 2. do it, under the effect's id: send the command, publish the message, or call the handler,
  * 3. record the outcome: done effects are deleted, refused ones and those given up stay with their reason, others get

@@ -47,7 +47,7 @@ export const timersChannel = 'timers';
 export const outboxChannel = 'outbox';
 
 /**
- * Makes the runner of one process. A batch goes:
+ * Makes the runner of one process. A batch goes (the tests that die after each step: process-runner.int.spec.ts):
  * 1. decode what is new: by the partition's checkpoint on the events topic, all of it on another topic,
  * 2. in a transaction, move the checkpoint from the count of moves that is known (another topic: keep the ids of messages
  *    and pass over those kept before),

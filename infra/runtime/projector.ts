@@ -33,7 +33,7 @@ export function checkpointChannel(projection: string): string {
 }
 
 /**
- * Makes a projector. A batch goes:
+ * Makes a projector. A batch goes (the tests that die after each step: projector.int.spec.ts):
  * 1. read the partition's checkpoint (kept from the last batch), pass over what is at or below it, decode the rest,
  * 2. load all rows that the batch touches, fold in memory,
  * 3. write rows and checkpoint with one statement, which is one transaction (what other partitions have to write at the

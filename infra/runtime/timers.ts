@@ -41,7 +41,7 @@ const engineAway: BackOff = { firstMs: 100, mostMs: 5_000 };
 
 /**
  * Fires timers when they are due by the database's clock, until `signal` aborts. Any number of loops may run. A round goes,
- * for each process:
+ * for each process (the tests that die after each step: process-runner.int.spec.ts):
  * 1. in a transaction, lock instances with due timers that nobody else has, and remove those timers,
  * 2. take each timer through its instance as an input, write states, further timers and effects,
  * 3. commit,
