@@ -1,4 +1,5 @@
 import knexFactory, { type Knex } from 'knex';
+import type pg from 'pg';
 import type { Log } from '@daybook/kernel/ports/outside.ts';
 import { openDatabase } from '../database/database.ts';
 import { queryRole } from './read-models.ts';
@@ -63,7 +64,7 @@ export function openQueryDatabase(options: QueryDatabaseOptions): QueryDatabase 
           .where(`${projection}.${camelCase(tenantColumn)}`, tenantId)
           .queryContext({ tenantId }) as unknown as Knex.QueryBuilder<R, R[]>,
       sql: async <T extends object>(text: string, params: readonly unknown[] = []) =>
-        (await run(tenantId, { text, values: params })).rows.map(camelCaseRow) as T[],
+        camelCaseRows(await run(tenantId, { text, values: params })) as T[],
     }),
     close: async () => {
       connections.close();
@@ -87,8 +88,8 @@ function camelCaseKnex(run: RunStatement): Knex {
       const { tenantId } = builder.queryContext() as { tenantId: string };
       const compiled = builder.toSQL() as Knex.Sql & { method?: string };
       const native = compiled.toNative();
-      const { rows } = await run(tenantId, { text: native.sql, values: native.bindings });
-      return shaped(compiled.method, rows.map(camelCaseRow));
+      const result = await run(tenantId, { text: native.sql, values: native.bindings });
+      return shaped(compiled.method, camelCaseRows(result));
     },
   });
   return knex;
@@ -101,10 +102,12 @@ function shaped(method: string | undefined, rows: readonly Record<string, unknow
   return rows;
 }
 
-function camelCaseRow(row: Readonly<Record<string, unknown>>): Record<string, unknown> {
-  const result: Record<string, unknown> = {};
-  for (const [column, value] of Object.entries(row)) {
-    if (column !== tenantColumn) result[camelCase(column)] = value;
-  }
-  return result;
+/** Rows under the names of their columns, without the tenant's. */
+function camelCaseRows({ rows, fields }: pg.QueryArrayResult): Record<string, unknown>[] {
+  const names = fields.map(({ name }) => (name === tenantColumn ? null : camelCase(name)));
+  return rows.map((values) => {
+    const row: Record<string, unknown> = {};
+    for (const [index, name] of names.entries()) if (name !== null) row[name] = values[index] as unknown;
+    return row;
+  });
 }

@@ -5,11 +5,8 @@ import { tenantSetting } from './read-models.ts';
 
 export type Statement = Readonly<{ text: string; values: readonly unknown[] }>;
 
-/** Runs a statement as one tenant. @throws `unavailable` · `timeout` */
-export type RunStatement = (
-  tenantId: string,
-  statement: Statement,
-) => Promise<pg.QueryResult<pg.QueryResultRow>>;
+/** Runs a statement as one tenant; rows are lists of values in the order of the columns. @throws `unavailable` · `timeout` */
+export type RunStatement = (tenantId: string, statement: Statement) => Promise<pg.QueryArrayResult>;
 
 /** A connection on which statements follow each other without waiting for answers. */
 type Lane = {
@@ -106,7 +103,11 @@ export function tenantConnections(pool: pg.Pool): Readonly<{ run: RunStatement; 
     if (lane.underWay === 0) release(lane);
   }
 
-  async function send(lane: Lane, tenantId: string, { text, values }: Statement): Promise<pg.QueryResult> {
+  async function send(
+    lane: Lane,
+    tenantId: string,
+    { text, values }: Statement,
+  ): Promise<pg.QueryArrayResult> {
     if (lane.underWay === 0) lane.progressAt = performance.now();
     lane.underWay += 1;
     try {
@@ -118,6 +119,7 @@ export function tenantConnections(pool: pg.Pool): Readonly<{ run: RunStatement; 
         ...(name === undefined ? {} : { name }),
         text,
         values: values as unknown[],
+        rowMode: 'array',
       });
       const [result] = await Promise.all([answer, switched]);
       return result;

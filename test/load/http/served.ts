@@ -12,7 +12,6 @@ export type ServedProcess = Served & Readonly<{ stop(): Promise<void> }>;
 export async function serveApart(name: string, argument = ''): Promise<ServedProcess> {
   const child = fork(join(import.meta.dirname, `${name}.ts`), [argument], {
     stdio: 'inherit',
-    execArgv: process.env['BENCH_EXEC']?.split(' ') ?? [],
   });
   const exited = once(child, 'exit');
   const served = await Promise.race([
