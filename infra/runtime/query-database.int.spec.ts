@@ -89,6 +89,21 @@ describe('a tenant’s view', () => {
     await shared.close();
   });
 
+  test('finds rows by a key, those asked for at once together, and none of another tenant', async () => {
+    await write(at(1), ['ours', 'n1', 5], ['ours', 'n2', 7], ['theirs', 'n3', 9]);
+    const find = (tenant: string, noteId: string) =>
+      queries.forTenant(tenant).find<NoteRow>('testNotes', 'noteId', noteId);
+    const asked = [
+      find('ours', 'n1'),
+      find('ours', 'n3'),
+      find('theirs', 'n3'),
+      find('ours', 'n1'),
+      find('ours', 'n2'),
+    ];
+    expect((await Promise.all(asked)).map((row) => row?.wordCount)).toEqual([5, undefined, 9, 5, 7]);
+    expect(await find('ours', 'n1')).toEqual({ noteId: 'n1', writtenAt, wordCount: 5, low24h: null });
+  });
+
   test('answers others while one of its statements is slow', async () => {
     const shared = openQueryDatabase({ url: opened.url, log: silentLog, poolSize: 6 });
     const db = shared.forTenant('ours');

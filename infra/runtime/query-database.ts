@@ -2,6 +2,7 @@ import knexFactory, { type Knex } from 'knex';
 import type pg from 'pg';
 import type { Log } from '@daybook/kernel/ports/outside.ts';
 import { openDatabase } from '../database/database.ts';
+import { findTogether } from './find-together.ts';
 import { queryRole } from './read-models.ts';
 import { camelCase, readSchema, snakeCase, tenantColumn } from './sql-names.ts';
 import { tenantConnections, type RunStatement } from './tenant-connections.ts';
@@ -18,6 +19,12 @@ export type TenantDb = Readonly<{
    * @throws `unavailable` · `timeout`
    */
   from<R extends object = Record<string, unknown>>(projection: string): Knex.QueryBuilder<R, R[]>;
+  /**
+   * The row whose column, unique and of text, holds a value. What is asked for at the same time goes to the server in
+   * one statement.
+   * @throws `unavailable` · `timeout`
+   */
+  find<R extends object>(projection: string, column: keyof R & string, value: string): Promise<R | undefined>;
   /**
    * Runs SQL over the schema `read` with `$1` parameters, in SQL's own names; columns of the answer come camelCase.
    * @throws `unavailable` · `timeout`
@@ -55,6 +62,9 @@ export function openQueryDatabase(options: QueryDatabaseOptions): QueryDatabase 
   const connections = tenantConnections(database.pool);
   const { run } = connections;
   const builder = camelCaseKnex(run);
+  const find = findTogether(async (tenantId, text, values) =>
+    camelCaseRows(await run(tenantId, { text, values })),
+  );
   return {
     forTenant: (tenantId) => ({
       from: <R extends object>(projection: string) =>
@@ -63,6 +73,8 @@ export function openQueryDatabase(options: QueryDatabaseOptions): QueryDatabase 
           .from(projection)
           .where(`${projection}.${camelCase(tenantColumn)}`, tenantId)
           .queryContext({ tenantId }) as unknown as Knex.QueryBuilder<R, R[]>,
+      find: <R extends object>(projection: string, column: keyof R & string, value: string) =>
+        find(tenantId, projection, column, value) as Promise<R | undefined>,
       sql: async <T extends object>(text: string, params: readonly unknown[] = []) =>
         camelCaseRows(await run(tenantId, { text, values: params })) as T[],
     }),

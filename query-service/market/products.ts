@@ -75,8 +75,7 @@ export const getProduct: Query<TenantDb> = defineQuery({
   output: productDetail,
   reads: ['products'],
   run: async (db: TenantDb, { productId }, { now }) => {
-    // The query asked most often: SQL as it stands costs less than building it.
-    const [row] = await db.sql<ProductRow>('select * from read.products where product_id = $1', [productId]);
+    const row = await db.find<ProductRow>('products', 'productId', productId);
     return row === undefined ? null : detailOf(row, now);
   },
 });
