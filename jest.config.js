@@ -16,6 +16,14 @@ const project = (tier, more = {}) => ({
 export default {
   projects: [project('unit'), project('int'), project('e2e')],
   testTimeout: 30_000,
+  collectCoverageFrom: [
+    '{kernel,schemas,infra,command-service,projectors,query-service,sagas,scrapers,cli}/**/*.ts',
+    '!**/*.{spec,specs,fixture,generated}.ts',
+  ],
+  coverageThreshold: {
+    global: { lines: 80, branches: 80 },
+    './kernel/': { lines: 95, branches: 95 },
+  },
   coverageProvider: 'babel',
   coverageReporters: ['text-summary', 'json-summary', 'lcovonly'],
 };

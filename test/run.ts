@@ -1,6 +1,6 @@
 /**
- * Runs the tests: `node test/run.ts [unit|int|e2e|all] [jest arguments]`. Starts the one PostgreSQL that integration tests
- * share, hands everything else to jest, and ends with one line `N passed, N failed`.
+ * Runs the tests: `node test/run.ts [unit|int|e2e|all] [jest arguments]`. Starts the one PostgreSQL that integration
+ * tests share, hands everything else to jest, and ends with one line `N passed, N failed`.
  */
 import { spawn } from 'node:child_process';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
@@ -8,7 +8,11 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { startTestPostgres } from './support/global-setup.ts';
 
-const tiers = ['unit', 'int', 'e2e'];
+/** What runs together. End-to-end suites start whole systems: they run by themselves, one at a time. */
+const rounds: readonly { tiers: readonly string[]; arguments: readonly string[] }[] = [
+  { tiers: ['unit', 'int'], arguments: ['--maxWorkers=100%'] },
+  { tiers: ['e2e'], arguments: ['--maxWorkers=1', '--coverage=false'] },
+];
 const root = resolve(import.meta.dirname, '..');
 
 /** The part of jest's report that the closing line is made of. */
@@ -17,27 +21,40 @@ type Counts = Record<
   number
 >;
 
+const known = ['all', ...rounds.flatMap(({ tiers }) => tiers)];
 const [first = 'all', ...others] = process.argv.slice(2);
-const tier = tiers.includes(first) ? first : 'all';
-const jestArguments = tiers.includes(first) || first === 'all' ? others : [first, ...others];
+const tier = known.includes(first) ? first : 'all';
+const jestArguments = known.includes(first) ? others : [first, ...others];
 
 const stop = tier === 'unit' ? undefined : await startTestPostgres();
 const results = await mkdtemp(join(tmpdir(), 'daybook-results-'));
+const total = { passed: 0, failed: 0, skipped: 0 };
 try {
-  const outcome = join(results, 'outcome.json');
-  const code = await jest(['--json', `--outputFile=${outcome}`, ...jestArguments]);
-  const counts = JSON.parse(await readFile(outcome, 'utf8').catch(() => '{}')) as Partial<Counts>;
-  const failed = (counts.numFailedTests ?? 0) + (counts.numRuntimeErrorTestSuites ?? 0);
-  const passed = counts.numPassedTests ?? 0;
-  const skipped = counts.numPendingTests ?? 0;
-  process.stdout.write(
-    `${String(passed)} passed, ${String(failed)} failed${skipped === 0 ? '' : `, ${String(skipped)} skipped`}\n`,
-  );
-  process.exitCode = code === 0 && passed === 0 ? 1 : code;
+  for (const round of rounds) {
+    const tiers = round.tiers.filter((name) => tier === 'all' || tier === name);
+    if (tiers.length === 0) continue;
+    const outcome = join(results, `${tiers.join('-')}.json`);
+    const code = await jest([
+      ...['--selectProjects', ...tiers, '--json', `--outputFile=${outcome}`, '--passWithNoTests'],
+      ...jestArguments,
+      // The last of two equal options counts.
+      ...round.arguments,
+    ]);
+    if (code !== 0) process.exitCode = code;
+    const counts = JSON.parse(await readFile(outcome, 'utf8').catch(() => '{}')) as Partial<Counts>;
+    total.passed += counts.numPassedTests ?? 0;
+    total.failed += (counts.numFailedTests ?? 0) + (counts.numRuntimeErrorTestSuites ?? 0);
+    total.skipped += counts.numPendingTests ?? 0;
+  }
 } finally {
   await rm(results, { recursive: true, force: true });
   await stop?.();
 }
+const { passed, failed, skipped } = total;
+if (passed === 0) process.exitCode = 1;
+process.stdout.write(
+  `${String(passed)} passed, ${String(failed)} failed${skipped === 0 ? '' : `, ${String(skipped)} skipped`}\n`,
+);
 
 function jest(args: readonly string[]): Promise<number> {
   return new Promise((done, fail) => {
@@ -47,9 +64,7 @@ function jest(args: readonly string[]): Promise<number> {
         '--experimental-vm-modules',
         '--disable-warning=ExperimentalWarning',
         join(root, 'node_modules/jest/bin/jest.js'),
-        '--config',
-        join(root, 'jest.config.js'),
-        ...(tier === 'all' ? [] : ['--selectProjects', tier]),
+        ...['--config', join(root, 'jest.config.js')],
         ...args,
       ],
       { cwd: root, stdio: 'inherit' },
