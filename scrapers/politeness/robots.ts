@@ -42,6 +42,7 @@ export function robotsRules(origin: string, answer: RobotsAnswer, userAgent: str
   };
 }
 
+/** Whether an answer means that nothing may be fetched: none at all, an error of the host, or "later". */
 export function isUnreachable(status: number | null): boolean {
   return status === null || status >= 500 || status === 429;
 }
