@@ -40,11 +40,6 @@ const broken: readonly Broken[] = [
     port: bendVerdicts((verdict) => verdict().catch(() => done)),
   },
   {
-    name: 'drops on throw, among crashes',
-    clause: 'survives-crashes-1',
-    port: bendVerdicts((verdict) => verdict().catch(() => done)),
-  },
-  {
     name: 'takes retry for done',
     clause: 'retries',
     port: bendVerdicts(async (verdict) => {
