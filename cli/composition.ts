@@ -2,18 +2,33 @@
 import { hostname } from 'node:os';
 import { openDatabase } from '@daybook/infra/database/database.ts';
 import { migrate } from '@daybook/infra/database/migrate.ts';
-import type { DaybookConfig } from '@daybook/infra/config/settings.ts';
+import { daybookSettings, type ConfigOf, type DaybookConfig } from '@daybook/infra/config/settings.ts';
 import { makeApp } from '@daybook/infra/http/app.ts';
 import { httpCommandSender } from '@daybook/infra/http/http-command-sender.ts';
 import { startServer, type RunningServer } from '@daybook/infra/http/server.ts';
-import { openPlatform } from '@daybook/infra/open-platform.ts';
+import { openPlatform, platformSettings } from '@daybook/infra/open-platform.ts';
 import type { Platform, Readiness, RunningService, Service } from '@daybook/infra/platform.ts';
 import { startProcessMetrics } from '@daybook/infra/telemetry/metrics.ts';
 import { startTracing, type Tracing } from '@daybook/infra/telemetry/tracing.ts';
 import type { CommandSender, Log } from '@daybook/kernel/ports/outside.ts';
 import { services } from './services.ts';
 
-export type CompositionOptions = Readonly<{ config: DaybookConfig; databaseUrl: string; log: Log }>;
+/** What every process reads of the environment, whatever runs in it. */
+const processSettings = platformSettings.extend(daybookSettings.pick({ http: true, telemetry: true }).shape);
+
+/** The configuration of a process that runs one service: it may lack the parts that only others need. */
+export type ProcessConfig = ConfigOf<typeof processSettings> & Partial<Pick<DaybookConfig, 'services'>>;
+
+/** What a service that runs alone reads of the environment: what it declares, and what holds it up. */
+export function settingsAlone(service: Service): typeof processSettings {
+  return processSettings.extend(service.settings.shape) as typeof processSettings;
+}
+
+export type CompositionOptions<C extends ProcessConfig = ProcessConfig> = Readonly<{
+  config: C;
+  databaseUrl: string;
+  log: Log;
+}>;
 
 /** Services that run, with what holds them up. */
 export type RunningDaybook = Readonly<{
@@ -29,7 +44,7 @@ export type RunningDaybook = Readonly<{
  * All services in this process, which holds the data folder. The command service comes first, since the others send it commands.
  * @throws `configuration-invalid` · `unavailable` · `partition-mismatch`
  */
-export async function startTogether(options: CompositionOptions): Promise<RunningDaybook> {
+export async function startTogether(options: CompositionOptions<DaybookConfig>): Promise<RunningDaybook> {
   const instance = `${hostname()} ${options.config.installation.dataFolder}`;
   return start(options, { name: 'daybook', instance }, async (platform, stopping, started) => {
     let commandSender = nobody;
@@ -43,22 +58,34 @@ export async function startTogether(options: CompositionOptions): Promise<Runnin
 }
 
 /**
- * One service in this process. Commands go to `COMMAND_SERVICE_URL`. A service without an interface of its own still
- * answers on its port for health and metrics.
+ * One service in this process. Its commands go to `COMMAND_SERVICE_URL`, where it declares that it reads that. A service
+ * without an interface of its own still answers on its port for health and metrics.
  */
-export async function startAlone(service: Service, options: CompositionOptions): Promise<RunningDaybook> {
-  const { services: links } = options.config;
-  return start(options, { name: service.name }, async (platform, stopping, started) => {
-    const commandSender = httpCommandSender({ baseUrl: links.commandServiceUrl, secret: links.secret });
-    const running = await startOne(service, platform, options, { commandSender, stopping });
+export async function startAlone(
+  service: Service,
+  options: CompositionOptions & Readonly<{ instance?: string }>,
+): Promise<RunningDaybook> {
+  const { config, instance } = options;
+  const named = { name: service.name, ...(instance === undefined ? {} : { instance }) };
+  return start(options, named, async (platform, stopping, started) => {
+    const sender = config.services === undefined ? undefined : senderTo(config.services);
+    const links = { commandSender: sender ?? nobody, stopping };
+    const running = await startOne(service, platform, options, links);
     started.push({
       ...running,
       stop: async () => {
         await running.stop();
-        await commandSender.close();
+        await sender?.close();
       },
     });
   });
+}
+
+function senderTo({
+  commandServiceUrl,
+  secret,
+}: DaybookConfig['services']): ReturnType<typeof httpCommandSender> {
+  return httpCommandSender({ baseUrl: commandServiceUrl, secret });
 }
 
 /** Sender of a process in which nothing sends. */

@@ -4,7 +4,7 @@ import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
-import { folderPath, lockDataFolder, openDataFolder } from './data-folder.ts';
+import { expectDaybook, folderPath, holdServiceName, lockDataFolder, openDataFolder } from './data-folder.ts';
 import { holdLock } from './folder-lock.ts';
 
 let parent: string;
@@ -45,6 +45,30 @@ describe('opening', () => {
     await expect(openDataFolder(parent)).rejects.toThrow('holds no Daybook');
     await expect(openDataFolder(join(parent, 'thesis.txt'))).rejects.toThrow('cannot be used');
     await expect(openDataFolder(join(parent, 'thesis.txt', 'in'))).rejects.toThrow('is a file');
+  });
+});
+
+test('a folder in which no Daybook ran is refused and left as it is', async () => {
+  const path = join(parent, 'none');
+  expect(() => expectDaybook(path)).toThrow(
+    `There is no Daybook in ${path}. Start one there with "daybook up`,
+  );
+  expect(await readdir(parent)).toEqual([]);
+  expect(() => expectDaybook(parent)).toThrow('There is no Daybook');
+});
+
+describe('the name of a service that runs apart', () => {
+  test('has one holder at a time, and is the same for the next', async () => {
+    const folder = await openDataFolder(join(parent, 'data'));
+    const first = await holdServiceName(folder, 'sagas');
+    expect(await holdServiceName(folder, 'sagas')).toBeUndefined();
+    const other = await holdServiceName(folder, 'scrapers');
+    expect(other?.instance).not.toBe(first?.instance);
+    await first?.release();
+    const second = await holdServiceName(folder, 'sagas');
+    expect(second?.instance).toBe(first?.instance);
+    await second?.release();
+    await other?.release();
   });
 });
 

@@ -1,6 +1,7 @@
 /** The folder that holds everything one installation keeps on disk. */
 import { existsSync } from 'node:fs';
-import { access, constants, mkdir, readFile, readdir, rename, writeFile } from 'node:fs/promises';
+import { access, constants, mkdir, readFile, readdir, readlink, rename, writeFile } from 'node:fs/promises';
+import { hostname } from 'node:os';
 import { join, resolve } from 'node:path';
 import { DaybookError } from '@daybook/kernel/errors.ts';
 import { holdLock, type HeldLock } from './folder-lock.ts';
@@ -53,6 +54,34 @@ export async function lockDataFolder(folder: DataFolder): Promise<HeldLock> {
     'data-folder-unusable',
     `Another Daybook (process ${String(held.holder)}) is running in ${folder.path}. Stop it first, or give this one another folder with --data.`,
     { fields: { holder: held.holder } },
+  );
+}
+
+/** A name that one living process has at a time, and has again when it starts anew. */
+export type HeldName = HeldLock & Readonly<{ instance: string }>;
+
+/**
+ * Holds the name of a service that runs apart, until released. Undefined where another process of this folder has it: a
+ * second one of a kind goes without. Lock files count process ids, so the name tells hosts, and the namespaces of
+ * containers that share a folder, apart.
+ */
+export async function holdServiceName(folder: DataFolder, service: string): Promise<HeldName | undefined> {
+  const held = await holdLock(join(folder.path, `lock.${service}`));
+  if (!held.ok) return undefined;
+  const namespace = await readlink('/proc/self/ns/pid').catch(() => '');
+  return { ...held.lock, instance: [hostname(), namespace, folder.path, service].join(' ') };
+}
+
+/**
+ * Refuses a folder in which no Daybook ever ran, and leaves it as it is.
+ * @throws `data-folder-unusable` with a sentence that says what to do
+ */
+export function expectDaybook(path: string): void {
+  if (existsSync(join(path, 'version.json')) && existsSync(join(path, 'postgres', 'data', 'PG_VERSION')))
+    return;
+  throw new DaybookError(
+    'data-folder-unusable',
+    `There is no Daybook in ${path}. Start one there with "daybook up --data ${path}", or name the folder of another with --data.`,
   );
 }
 

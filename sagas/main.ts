@@ -15,7 +15,7 @@ const pace = { attemptMs: 15_000, leaseMs: 20_000 } as const;
 /** Several may run on one database: they share partitions, timers and effects. */
 export const sagas = defineService({
   name: 'sagas',
-  settings: daybookSettings.pick({ installation: true }),
+  settings: daybookSettings.pick({ installation: true, services: true }),
   start: (platform, { commandSender }) => {
     const { topics, eventStore, codec, database, wakeups, log, vault, mail } = platform;
     const stopping = new AbortController();

@@ -1,5 +1,6 @@
 import { postgresEventStore } from '@daybook/infra/event-store/postgres.ts';
 import { contractStore } from '@daybook/infra/event-store/contract-store.ts';
+import { environment } from '@daybook/infra/config/environment.ts';
 import { daybookSettings } from '@daybook/infra/config/settings.ts';
 import { openDatabase } from '@daybook/infra/database/database.ts';
 import { pendingMigrations } from '@daybook/infra/database/migrate.ts';
@@ -9,6 +10,7 @@ import { DaybookError } from '@daybook/kernel/errors.ts';
 import type { RecordedEvent, StreamName } from '@daybook/kernel/event.ts';
 import type { EventStore, Pages } from '@daybook/kernel/ports/event-store.ts';
 import { isSealed, type Vault } from '@daybook/kernel/ports/outside.ts';
+import { expectDaybook, folderPath } from '../data-folder.ts';
 import { invocation, logFile, openLog, provideDatabase } from '../invocation.ts';
 import type { LogOptions } from '../program.ts';
 import { exitCodes, type ExitCode } from '../sentences.ts';
@@ -19,6 +21,7 @@ const settings = daybookSettings.pick({ installation: true, database: true, vaul
 
 /** Prints events of the log that fit the filter. Sealed fields are opened only when asked for. */
 export async function printLog(options: LogOptions): Promise<ExitCode> {
+  expectLog(options);
   const { folder, config } = await invocation(settings, options);
   const log = openLog(config, { service: 'log', file: logFile(folder) });
   const provided = await provideDatabase(config, folder, log);
@@ -42,6 +45,13 @@ export async function printLog(options: LogOptions): Promise<ExitCode> {
     await database.close();
     await provided.release();
   }
+}
+
+/** An own database holds a log wherever the folder is; an embedded one only where Daybook ran. */
+function expectLog(options: LogOptions): void {
+  const env = environment();
+  const elsewhere = (env['DATABASE_URL'] ?? env['DATABASE_URL_FILE'] ?? '').trim() !== '';
+  if (!elsewhere) expectDaybook(folderPath(options.data, env));
 }
 
 function notMigrated(): DaybookError {

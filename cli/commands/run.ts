@@ -1,8 +1,8 @@
 import { join } from 'node:path';
 import { daybookSettings } from '@daybook/infra/config/settings.ts';
 import { keepEmbeddedPostgres } from '@daybook/infra/database/kept-postgres.ts';
-import { startAlone } from '../composition.ts';
-import { lockDataFolder } from '../data-folder.ts';
+import { settingsAlone, startAlone } from '../composition.ts';
+import { holdServiceName, lockDataFolder } from '../data-folder.ts';
 import { expectDatabase, invocation, openLog, type CommonOptions } from '../invocation.ts';
 import type { Runnable } from '../program.ts';
 import { exitCodes, type ExitCode } from '../sentences.ts';
@@ -43,22 +43,25 @@ async function runDatabase(options: CommonOptions): Promise<ExitCode> {
 
 async function runService(name: Exclude<Runnable, 'database'>, options: CommonOptions): Promise<ExitCode> {
   const service = await services[name]();
-  const { folder, config } = await invocation(daybookSettings, options, (env) =>
+  const { folder, config } = await invocation(settingsAlone(service), options, (env) =>
     options.port === undefined && !env['PORT'] ? { PORT: usualPorts[name] } : {},
   );
   const log = openLog(config, { service: name });
   const database = await expectDatabase(config, folder);
+  const held = await holdServiceName(folder, name);
   const signals = stopSignals((signal) => {
     log.info('Stopping.', { signal });
   });
   try {
-    const running = await startAlone(service, { config, databaseUrl: database.url, log });
+    const instance = held === undefined ? {} : { instance: held.instance };
+    const running = await startAlone(service, { config, databaseUrl: database.url, log, ...instance });
     log.info('The service is ready.', { url: running.url });
     await signals.stopped;
     await running.stop();
     log.info('The service has stopped.');
     return exitCodes.ok;
   } finally {
+    await held?.release();
     signals.release();
   }
 }

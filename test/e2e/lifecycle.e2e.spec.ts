@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
@@ -132,6 +133,15 @@ describe('the other commands', () => {
     const nowhere = start(['run', 'sagas']);
     expect(await nowhere.ended).toBe(3);
     expect(nowhere.output()).toContain('daybook run database');
+  });
+
+  test('log says where no Daybook is, and makes none', async () => {
+    const one = start(['log']);
+    expect(await one.ended).toBe(4);
+    expect(one.output()).toBe(
+      `There is no Daybook in ${folder}. Start one there with "daybook up --data ${folder}", or name the folder of another with --data.\n`,
+    );
+    expect(existsSync(folder)).toBe(false);
   });
 
   test('migrate, doctor and log work on a folder that nobody runs, and beside one that runs', async () => {
