@@ -209,6 +209,11 @@ export const scrapingSettings = z.object({
     name: 'SCRAPER_USER_AGENT',
     about: 'How the scraper names itself to shops and in robots.txt.',
   }),
+  backOffMs: variable(wholeNumber(10, 600_000).default(2_000), {
+    name: 'SCRAPER_BACK_OFF_MS',
+    about:
+      'Milliseconds that a shop is left alone after its first failure; four times as long after each next, up to ten minutes.',
+  }),
   sessions: variable(flag.default(false), {
     name: 'SCRAPER_SESSIONS',
     about: 'Keep the cookies of shops from page to page. Default: every page is a first visit.',

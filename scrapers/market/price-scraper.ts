@@ -19,6 +19,7 @@ import type { Topics } from '@daybook/kernel/ports/topics.ts';
 import { priceObservationsTopic, scrapeRequestsTopic } from '@daybook/schemas/topics.ts';
 import { browserPages } from '../crawling/browser-pages.ts';
 import { plainPages } from '../crawling/plain-pages.ts';
+import { usualBackOffMs } from '../politeness/back-off.ts';
 import { findChromium } from '../chromium.ts';
 import { hostQueue, leaseMs, type HostQueue, type Turn } from '../politeness/host-queue.ts';
 import { robotsCache } from '../politeness/robots-cache.ts';
@@ -38,6 +39,8 @@ export type ScraperConfig = Readonly<{
   chromiumSandbox?: boolean | undefined;
   /** Keeps cookies over the pages of a host. Default false. */
   sessions?: boolean | undefined;
+  /** Pause after a shop's first failure; it grows with each next. Default 2 000. */
+  backOffMs?: number | undefined;
   /** Of one page, redirects included. Default 20 000. */
   pageTimeoutMs?: number | undefined;
   /** Of one page, decompressed. Default 5 MiB. */
@@ -139,7 +142,15 @@ export function startPriceScraper(options: PriceScraperOptions): RunningScraper 
     wakeups,
     log,
     signal,
-    serve: (turn) => serveHost(turn, { visitor, publish, queue, log, signal }),
+    serve: (turn) =>
+      serveHost(turn, {
+        visitor,
+        publish,
+        queue,
+        backOffMs: config.backOffMs ?? usualBackOffMs,
+        log,
+        signal,
+      }),
     report: (reason) => {
       problem = reason;
     },

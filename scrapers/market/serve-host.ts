@@ -24,11 +24,13 @@ export async function serveHost(
     visitor: (due: DueRequest, memory: HostMemory) => Promise<Visited>;
     publish: (request: DueRequest['message'], visit: Visit) => Promise<void>;
     queue: Pick<HostQueue, 'settle'>;
+    /** The pause after a host's first failure. */
+    backOffMs: number;
     log: Log;
     signal: AbortSignal;
   }>,
 ): Promise<void> {
-  const { visitor, publish, queue, log, signal } = parts;
+  const { visitor, publish, queue, backOffMs, log, signal } = parts;
   let { memory, failures } = turn;
   let finished: string[] = [];
   let again: string[] = [];
@@ -50,7 +52,8 @@ export async function serveHost(
     const { result } = visit;
     memory = visited.memory;
     failures = 'price' in result || !result.passing ? 0 : failures + 1;
-    const pause = Math.max(crawlDelayMs, failures === 0 ? 0 : pauseAfter(failures, visited.retryAfterMs));
+    const owed = failures === 0 ? 0 : pauseAfter(failures, visited.retryAfterMs, backOffMs);
+    const pause = Math.max(crawlDelayMs, owed);
     if (failures > 0 && due.attempts + 1 < mostAttempts && pause <= mostPauseMs) {
       again.push(requestId);
       return pause;

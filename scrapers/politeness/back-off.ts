@@ -4,12 +4,16 @@
 export const longestPauseMs = 60 * 60_000;
 /** The longest crawl-delay that is held; hosts that ask for more are visited this often. */
 const longestDelayMs = 5 * 60_000;
-const firstMs = 2_000;
+/** The pause after a first failure where nothing else is configured. */
+export const usualBackOffMs = 2_000;
 const growth = 4;
 const mostMs = 10 * 60_000;
 
-/** The pause after a number of failures in a row: 2 s, 8 s, 32 s … up to ten minutes. What `Retry-After` asks goes before. */
-export function pauseAfter(failures: number, retryAfterMs: number | null): number {
+/**
+ * The pause after a number of failures in a row: 2 s, 8 s, 32 s … up to ten minutes. What `Retry-After` asks goes before.
+ * @param firstMs the first of these pauses
+ */
+export function pauseAfter(failures: number, retryAfterMs: number | null, firstMs = usualBackOffMs): number {
   const own = Math.min(mostMs, firstMs * growth ** Math.min(failures - 1, 10));
   return Math.min(longestPauseMs, Math.max(own, retryAfterMs ?? 0));
 }
