@@ -10,7 +10,10 @@ import { eventually } from '../support/eventually.ts';
 import { startLoad } from '../support/load.ts';
 import { judge, settled } from '../support/oracle.ts';
 import { modes, startSystem, type Mode, type System } from '../support/system.ts';
+import { outageIsTold, watchOutage } from './outage.ts';
 import { checked, track } from './stage.ts';
+
+type Env = Readonly<Record<string, string>>;
 
 const open: (() => Promise<unknown>)[] = [];
 afterEach(async () => {
@@ -23,10 +26,10 @@ async function shopAt(port = 0): Promise<RunningShop> {
   return shop;
 }
 
-async function system(mode: Mode, hosts: readonly string[], former?: System): Promise<System> {
+async function system(mode: Mode, hosts: readonly string[], former?: System, env?: Env): Promise<System> {
   const running = await startSystem({
     mode,
-    env: { OUTBOUND_ALLOW_HOSTS: hosts.join(',') },
+    env: { OUTBOUND_ALLOW_HOSTS: hosts.join(','), ...env },
     ...(former === undefined ? {} : { folder: former.folder, addresses: former.addresses }),
   });
   open.push(running.discard);
@@ -67,10 +70,13 @@ describe.each(modes)('faults in %s', (mode) => {
     });
     await load.acknowledged(40);
     const pidFile = join(running.folder, 'postgres', 'data', 'postmaster.pid');
+    const watch = watchOutage(person, running);
+    await watch.seen(5);
     process.kill(Number((await readFile(pidFile, 'utf8')).split('\n')[0]), 'SIGKILL');
     const before = load.acked().length;
     await load.acknowledged(before + 40);
     await load.stop();
+    outageIsTold(await watch.stop());
     expect(load.failures().filter((status) => ![503, 504].includes(Number(status)))).toEqual([]);
     await load.repeat();
     await settled(running.databaseUrl, 120_000);
@@ -105,7 +111,7 @@ describe('shops', () => {
   test('a shop that is down is told of, and its prices come when it is back', async () => {
     const shop = await shopAt();
     const port = Number(new URL(shop.url).port);
-    const running = await system('one process', [shop.host]);
+    const running = await system('one process', [shop.host], undefined, { SCRAPER_BACK_OFF_MS: '100' });
     const person = await enter(running);
     const { url } = shop.listing('lisbon-chair');
     // The scraper knows the shop's rules before it goes away; what it does without is a matter of its manners.

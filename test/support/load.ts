@@ -9,8 +9,8 @@ export type Load = Readonly<{
   /** Resolves once so many commands were acknowledged in all. */
   acknowledged: (count: number) => Promise<void>;
   acked: () => readonly Acked[];
-  /** Statuses of answers that were no success, and `lost` where there was none. */
-  failures: () => readonly (number | 'lost')[];
+  /** Statuses of answers that were no success, `lost` where there was none; `hasty` a 503 that says not when to come back. */
+  failures: () => readonly (number | 'lost' | 'hasty')[];
   /** Ends the callers; each finishes what it has in hand. */
   stop: () => Promise<void>;
   /**
@@ -34,7 +34,7 @@ export function startLoad({ person, page, callers = 4, pages = 24 }: LoadOptions
   const acked: Acked[] = [];
   const answers = new Map<string, Readonly<{ sent: Sent; answer: Answer }>>();
   const unknown: Sent[] = [];
-  const failures: (number | 'lost')[] = [];
+  const failures: (number | 'lost' | 'hasty')[] = [];
   const products: string[] = [];
   const waiting = new Set<() => void>();
   let tracked = 0;
@@ -75,7 +75,8 @@ export function startLoad({ person, page, callers = 4, pages = 24 }: LoadOptions
         const answer = await send(sent);
         if (answer.status < 300) note(sent, answer);
         else {
-          failures.push(answer.status);
+          const hasty = answer.status === 503 && !answer.headers.has('retry-after');
+          failures.push(hasty ? 'hasty' : answer.status);
           if (answer.status >= 500) unknown.push(sent);
         }
       } catch {
