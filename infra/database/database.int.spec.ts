@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { isDaybookError } from '@daybook/kernel/errors.ts';
+import { DaybookError, isDaybookError } from '@daybook/kernel/errors.ts';
 import { freshDatabase } from '@daybook/test/support/postgres.ts';
 import { silentLog } from '@daybook/test/support/silent-log.ts';
 import { migrate, pendingMigrations } from './migrate.ts';
@@ -38,6 +38,20 @@ describe('a database', () => {
     await expect(failing).rejects.toMatchObject({ code: 'unavailable', retry: 'never' });
     await database.transaction((client) => client.query('insert into runtime.probe values (2)'));
     expect((await database.pool.query('select n from runtime.probe')).rows).toEqual([{ n: 2 }]);
+  });
+
+  test.each([
+    new TypeError('a bug of the caller'),
+    new DaybookError('aborted', 'No.'),
+    Object.assign(new Error('of the caller'), { code: 'ERR_OF_ITS_OWN' }),
+  ])('hands on what the caller throws as it is (%s), after rolling back', async (thrown) => {
+    await database.pool.query('create table if not exists runtime.thrown (n int)');
+    const failing = database.transaction(async (client) => {
+      await client.query('insert into runtime.thrown values (1)');
+      throw thrown;
+    });
+    expect(await failing.catch((error: unknown) => error)).toBe(thrown);
+    expect((await database.pool.query('select from runtime.thrown')).rowCount).toBe(0);
   });
 
   test('says unavailable, later, when its connection is ended or refused', async () => {

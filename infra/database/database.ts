@@ -9,7 +9,11 @@ export type Database = Readonly<{
   pool: pg.Pool;
   /** Has a small pool of its own, opened at first use. */
   knex: Knex;
-  /** Runs `work` between `begin` and `commit`. @throws what `translateDatabaseError` makes of it */
+  /**
+   * Runs `work` between `begin` and `commit`, or `rollback` where it throws. What fails on the way to PostgreSQL or in it
+   * is translated; what the caller's own code throws comes out as it is.
+   * @throws what `translateDatabaseError` makes of it · what `work` throws
+   */
   transaction<T>(work: (client: pg.PoolClient) => Promise<T>): Promise<T>;
   /** Idempotent. */
   close(): Promise<void>;
@@ -118,12 +122,11 @@ async function transaction<T>(pool: pg.Pool, work: (client: pg.PoolClient) => Pr
     await client.query('commit');
     return result;
   } catch (error) {
-    const translated = error instanceof DaybookError ? error : translateDatabaseError(error, stage);
     broken = await client.query('rollback').then(
       () => false,
       () => true,
     );
-    throw translated;
+    throw stage === 'commit' || isDriverError(error) ? translateDatabaseError(error, stage) : error;
   } finally {
     client.off('error', ignore);
     client.release(broken);
@@ -180,6 +183,11 @@ const socketCodes = new Set([
   'EAI_AGAIN',
   'EHOSTUNREACH',
 ]);
+
+/** Whether the driver threw it, rather than code that uses the driver. */
+export function isDriverError(error: unknown): boolean {
+  return error instanceof pg.DatabaseError || (error instanceof Error && isConnectionError(error));
+}
 
 function isConnectionError(error: unknown): boolean {
   const { code, message } = error as { code?: unknown; message?: unknown };

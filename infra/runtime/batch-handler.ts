@@ -1,7 +1,7 @@
 import { isDaybookError } from '@daybook/kernel/errors.ts';
 import type { Log } from '@daybook/kernel/ports/outside.ts';
 import { done, type Batch, type InMessage, type Verdict } from '@daybook/kernel/ports/topics.ts';
-import { translateDatabaseError } from '../database/database.ts';
+import { isDriverError, translateDatabaseError } from '../database/database.ts';
 import { countParked } from '../telemetry/metrics.ts';
 import { withSpan } from '../telemetry/tracing.ts';
 import type { Poison } from './inbox.ts';
@@ -19,11 +19,12 @@ export function refusing<T>(what: string, work: () => T): T {
   }
 }
 
-/** Classes 22 and 23: the data does not fit (https://www.postgresql.org/docs/current/errcodes-appendix.html). */
-export function refusedOr(error: unknown): Error {
-  if (error instanceof InputRefused) return error;
-  // A transaction hands on what its work threw as the cause.
-  if (error instanceof Error && error.cause instanceof InputRefused) return error.cause;
+/**
+ * What the driver throws as a refusal of the input or translated, anything else as it is. A refusal is of the classes
+ * 22 and 23: the data does not fit (https://www.postgresql.org/docs/current/errcodes-appendix.html).
+ */
+export function refusedOr(error: unknown): unknown {
+  if (!isDriverError(error) && !isDaybookError(error)) return error;
   const translated = translateDatabaseError(error);
   const { sqlState } = translated.fields;
   return typeof sqlState === 'string' && /^2[23]/.test(sqlState)

@@ -42,8 +42,5 @@ export async function untilDone<T>(
 /** What may be logged of an error: never data. */
 export function reasonOf(error: unknown): Readonly<Record<string, unknown>> {
   if (!isDaybookError(error)) return { reason: error instanceof Error ? error.message : 'unknown' };
-  const { cause } = error;
-  // What the platform's own code threw inside of a transaction says more than that the transaction failed.
-  const own = cause instanceof Error && !('code' in cause) ? { cause: cause.message } : {};
-  return { code: error.code, reason: error.message, ...error.fields, ...own };
+  return { code: error.code, reason: error.message, ...error.fields };
 }
