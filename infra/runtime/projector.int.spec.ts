@@ -242,6 +242,16 @@ describe('a projector', () => {
     });
   });
 
+  test('a load that is refused for one partition parks nothing of another that was loaded with it', async () => {
+    const { handle } = projector();
+    const verdicts = await Promise.all([
+      handle(batch(counted(1, 'a', { counter: 'nul\u0000' }), 0)),
+      handle(batch(counted(3, 'b'), 1)),
+    ]);
+    expect(verdicts).toMatchObject([{ do: 'park', index: 0 }, { do: 'done' }]);
+    expect(await totals()).toEqual({ 'b/counter-0': 1, 'b/counter-1': 1, 'b/counter-2': 1 });
+  });
+
   test('tenants do not share rows', async () => {
     const { handle } = projector();
     await handle(batch(placed(...counted(1, 'a'), ...counted(1, 'b'))));

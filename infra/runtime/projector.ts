@@ -103,7 +103,7 @@ export function makeProjector(options: ProjectorOptions): Projector {
   async function changesOf(arrivals: readonly Arrival[]): Promise<RowChanges> {
     const events = arrivals.flatMap(({ event }) => (event === undefined ? [] : [event]));
     const touches = refusing('projection', () => touchesOf(projection, events));
-    const stored = touches.length === 0 ? new Map<string, Row>() : await load(touches);
+    const stored = touches.length === 0 ? new Map<string, Row>() : (await load(touches))();
     return refusing('projection', () => foldBatch(projection, touches, stored));
   }
 
@@ -118,43 +118,54 @@ export function makeProjector(options: ProjectorOptions): Projector {
   };
 }
 
-async function loadTogether(
+/** Settles what was asked for together: an answer for each batch, or the throw where that batch is refused. */
+type Settled<T> = () => T;
+
+/** Loads the rows of several partitions' batches. */
+function loadTogether(
   database: Database,
   rows: ReadModelRows,
   batches: readonly (readonly Touch[])[],
-): Promise<readonly ReadonlyMap<string, Row>[]> {
-  const touched = new Set(batches.flatMap((touches) => touches.map(({ row }) => row)));
-  const stored = await rows.load(database.pool, touched).catch((error: unknown) => {
-    throw refusedOr(error);
+): Promise<readonly Settled<ReadonlyMap<string, Row>>[]> {
+  return orEachByItself(batches, async (together) => {
+    const touched = new Set(together.flatMap((touches) => touches.map(({ row }) => row)));
+    const stored = await rows.load(database.pool, touched);
+    return together.map(() => () => stored);
   });
-  return batches.map(() => stored);
 }
 
-/** Whether a batch was written; throws where it was refused. */
-type Written = () => boolean;
-
-/** Writes batches of several partitions. Where one of them is refused each is written by itself, so that the others pass. */
-async function writeTogether(
+/** Writes batches of several partitions; answers whether each was written. */
+function writeTogether(
   database: Database,
   rows: ReadModelRows,
   batches: readonly WrittenBatch[],
-): Promise<readonly Written[]> {
-  try {
-    const moved = await rows.write(database.pool, batches);
-    return batches.map(
+): Promise<readonly Settled<boolean>[]> {
+  return orEachByItself(batches, async (together) => {
+    const moved = await rows.write(database.pool, together);
+    return together.map(
       ({ move }) =>
         () =>
           moved.has(move.partition),
     );
+  });
+}
+
+/** Where batches are refused together each goes by itself, so that only the one that is at fault is refused. */
+async function orEachByItself<B, T>(
+  batches: readonly B[],
+  work: (together: readonly B[]) => Promise<readonly Settled<T>[]>,
+): Promise<readonly Settled<T>[]> {
+  try {
+    return await work(batches);
   } catch (error) {
     const refused = refusedOr(error);
     if (!(refused instanceof InputRefused)) throw refused;
     if (batches.length === 1) return [failing(refused)];
-    return (await Promise.all(batches.map((batch) => writeTogether(database, rows, [batch])))).flat();
+    return (await Promise.all(batches.map((batch) => orEachByItself([batch], work)))).flat();
   }
 }
 
-function failing(error: Error): Written {
+function failing(error: Error): Settled<never> {
   return () => {
     throw error;
   };
