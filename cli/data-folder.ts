@@ -77,8 +77,7 @@ export async function holdServiceName(folder: DataFolder, service: string): Prom
  * @throws `data-folder-unusable` with a sentence that says what to do
  */
 export function expectDaybook(path: string): void {
-  if (existsSync(join(path, 'version.json')) && existsSync(join(path, 'postgres', 'data', 'PG_VERSION')))
-    return;
+  if (existsSync(join(path, 'version.json')) && existsSync(join(path, 'postgres'))) return;
   throw new DaybookError(
     'data-folder-unusable',
     `There is no Daybook in ${path}. Start one there with "daybook up --data ${path}", or name the folder of another with --data.`,

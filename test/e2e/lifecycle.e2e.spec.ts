@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
@@ -45,6 +45,12 @@ async function up(...more: readonly string[]): Promise<{ process: DaybookProcess
   return { process, url: String((await process.said(readyLine.up))['url']) };
 }
 
+/** Memory of all services in one process, PostgreSQL and Chromium aside (proc_pid_status(5)). */
+function residentMb({ pid }: DaybookProcess): number {
+  const [, kB] = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${String(pid)}/status`, 'utf8')) ?? [];
+  return Number(kB) / 1_000;
+}
+
 describe('starting and stopping', () => {
   test('Ctrl-C stops everything, and a second start has all data', async () => {
     const first = await up();
@@ -53,7 +59,12 @@ describe('starting and stopping', () => {
     expect(await first.process.ended).toBe(0);
     expect(await runningEmbeddedPostgres(join(folder, 'postgres'))).toBeUndefined();
 
+    const began = performance.now();
     const second = await up();
+    process.stdout.write(
+      `    a second start is ready after ${String(Math.round(performance.now() - began))} ms\n`,
+    );
+    expect(residentMb(second.process)).toBeLessThan(350);
     const call = callerOf({ commands: second.url, queries: second.url });
     const seen = must(await call('GET', '/v1/events?limit=100', { token: person.token }), 200);
     expect(JSON.stringify(seen)).toContain(person.userId);
@@ -179,6 +190,7 @@ describe('the demo', () => {
     const call = callerOf({ commands: url, queries: url });
     must(await call('GET', '/v1/market/overview', { token }), 200);
     await first.printed(/[▲▼] \d+\.\d %/);
+    expect(residentMb(first)).toBeLessThan(350);
     const tenant = (await first.printed(/the tenant is (\S+)\./))[1];
     first.signal('SIGINT');
     expect(await first.ended).toBe(0);

@@ -30,13 +30,16 @@ process.once('exit', () => {
   for (const child of started) child.kill('SIGKILL');
 });
 
+/** As the scripts of package.json and the command itself start Node. */
+const nodeOptions = ['--max-semi-space-size=16'];
+
 /** Starts `node cli/daybook.ts <args>` with only these variables beside PATH and HOME. */
 export function startDaybook(
   args: readonly string[],
   env: Readonly<Record<string, string>>,
   root = ownRoot,
 ): DaybookProcess {
-  const child = spawn(process.execPath, [join(root, 'cli/daybook.ts'), ...args], {
+  const child = spawn(process.execPath, [...nodeOptions, join(root, 'cli/daybook.ts'), ...args], {
     cwd: root,
     env: { PATH: process.env['PATH'], HOME: process.env['HOME'], ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
