@@ -67,7 +67,9 @@ describe('the doctor', () => {
     const { url, drop } = await freshDatabase();
     expect((await checkDatabase(configOf({ DATABASE_URL: url }), folder, silentLog)).verdict).toBe('well');
     await drop();
-    expect((await checkDatabase(configOf({ DATABASE_URL: url }), folder, silentLog)).verdict).toBe('wrong');
+    const gone = await checkDatabase(configOf({ DATABASE_URL: url }), folder, silentLog);
+    expect(gone).toMatchObject({ verdict: 'wrong', says: expect.stringContaining('does not exist') });
+    expect(gone.says).not.toContain('\n');
     expect(await checkDatabase(configOf(), folder, silentLog)).toMatchObject({
       verdict: 'well',
       says: expect.stringContaining('embedded'),

@@ -5,7 +5,7 @@ import { connect, createServer } from 'node:net';
 import { join } from 'node:path';
 import { loadConfig, type Environment } from '@daybook/infra/config/load.ts';
 import { daybookSettings, type DaybookConfig } from '@daybook/infra/config/settings.ts';
-import { openDatabase } from '@daybook/infra/database/database.ts';
+import { openDatabase, translateDatabaseError } from '@daybook/infra/database/database.ts';
 import { embeddedAvailable, runningEmbeddedPostgres } from '@daybook/infra/database/embedded.ts';
 import { pendingMigrations } from '@daybook/infra/database/migrate.ts';
 import type { Log } from '@daybook/kernel/ports/outside.ts';
@@ -97,10 +97,15 @@ export async function checkDatabase(config: DaybookConfig, folder: string, log: 
       ? well('Database', `${says}, up to date`)
       : note('Database', `${says}, ${String(pending.length)} migrations behind`, 'Run "daybook migrate".');
   } catch (error) {
-    return wrong('Database', tell(error).sentence, 'Start it, or correct DATABASE_URL.');
+    return wrong('Database', told(error), 'Start it, or correct DATABASE_URL.');
   } finally {
     await database.close();
   }
+}
+
+/** Why the database does not answer, on one line. */
+function told(error: unknown): string {
+  return tell(translateDatabaseError(error)).sentence.split('\n', 1)[0] ?? '';
 }
 
 /** The port of the interface. */

@@ -92,6 +92,8 @@ export function openDatabase(options: DatabaseOptions): Database {
         client: 'pg',
         connection: connection as Knex.PgConnectionConfig,
         pool: { min: 0, max: 4 },
+        // What fails is thrown as well, and told where it is caught.
+        log: { warn: silent, error: silent, deprecate: silent, debug: silent },
       });
       return knex;
     },
@@ -173,6 +175,8 @@ function refused(sqlState: string, cause: unknown): DaybookError {
     retry === 'never' ? 'The database refused a statement.' : 'The database refuses work for now.';
   return new DaybookError('unavailable', message, { retry, fields: { sqlState }, cause });
 }
+
+const silent = (): void => undefined;
 
 const socketCodes = new Set([
   'ECONNREFUSED',

@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Knex } from 'knex';
+import type { DaybookError } from '@daybook/kernel/errors.ts';
 import type { Database } from './database.ts';
 import { translateDatabaseError } from './database.ts';
 
@@ -46,14 +47,27 @@ export async function migrate(database: Database): Promise<readonly string[]> {
     await database.knex.migrate.forceFreeMigrationsLock(settings);
     const [, applied] = (await database.knex.migrate.latest(settings)) as [number, string[]];
     return applied;
+  } catch (error) {
+    throw withoutStatement(error);
   } finally {
     await client.query(`select pg_advisory_unlock(hashtext('daybook migrations'))`).catch(() => undefined);
     client.release();
   }
 }
 
-/** Migrations that stand in the code but not in the database. */
+/** Migrations that stand in the code but not in the database. @throws `unavailable` */
 export async function pendingMigrations(database: Database): Promise<readonly string[]> {
-  const [, pending] = (await database.knex.migrate.list(settings)) as [unknown[], string[]];
-  return pending;
+  try {
+    const [, pending] = (await database.knex.migrate.list(settings)) as [unknown[], string[]];
+    return pending;
+  } catch (error) {
+    throw withoutStatement(error);
+  }
+}
+
+/** Knex puts the whole text of a statement before what PostgreSQL said of it. */
+function withoutStatement(error: unknown): DaybookError {
+  if (error instanceof Error)
+    error.message = error.message.slice(error.message.lastIndexOf(' - ') + 1).replace(/^- /, '');
+  return translateDatabaseError(error);
 }
