@@ -2,7 +2,6 @@ import { isDaybookError } from '@daybook/kernel/errors.ts';
 import type { Log } from '@daybook/kernel/ports/outside.ts';
 import { done, type Batch, type InMessage, type Verdict } from '@daybook/kernel/ports/topics.ts';
 import { isDriverError, translateDatabaseError } from '../database/database.ts';
-import { countParked } from '../telemetry/metrics.ts';
 import { withSpan } from '../telemetry/tracing.ts';
 import type { Poison } from './inbox.ts';
 import { backOffMs, reasonOf, type BackOff } from './loop.ts';
@@ -35,7 +34,6 @@ export function refusedOr(error: unknown): unknown {
 export type BatchWork = Readonly<{
   /** For spans and log lines: `projection products`. */
   what: string;
-  group: string;
   log: Log;
   /**
    * Takes messages in, all or none of them, up to one that cannot be read, with which it answers. With `poison` there is
@@ -62,7 +60,7 @@ const brokenMs = 30_000;
  * batch; failures of engines are never parked, they come again.
  */
 export function batchHandler(work: BatchWork): (batch: Batch) => Promise<Verdict> {
-  const { takeIn, log, what, group } = work;
+  const { takeIn, log, what } = work;
   const failures = new Map<number, number>();
 
   async function handle(partition: number, messages: readonly InMessage[]): Promise<Verdict> {
@@ -99,15 +97,12 @@ export function batchHandler(work: BatchWork): (batch: Batch) => Promise<Verdict
       : { do: 'retry', afterMs: backOffMs(engineAway, times), reason };
   }
 
-  return async ({ topic, partition, messages }) => {
+  return async ({ partition, messages }) => {
     try {
       const parent = messages[0]?.headers['traceparent'];
       const verdict = await withSpan(what, { kind: 'consumer', parent }, () => handle(partition, messages));
       failures.delete(partition);
-      if (verdict.do === 'park') {
-        countParked(topic, group);
-        log.error('A message is parked.', { what, reason: verdict.reason });
-      }
+      if (verdict.do === 'park') log.error('A message is parked.', { what, reason: verdict.reason });
       return verdict;
     } catch (error) {
       work.forget(partition);

@@ -159,7 +159,6 @@ export function makeProcessRunner(options: ProcessRunnerOptions): ProcessRunner 
     },
     handle: batchHandler({
       what: `process ${process.name}`,
-      group: consumer.group,
       log,
       takeIn: isOnEvents(process)
         ? (partition, messages, poison) => takeEvents(partition, readNew(messages, poison))

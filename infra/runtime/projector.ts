@@ -110,7 +110,6 @@ export function makeProjector(options: ProjectorOptions): Projector {
   return {
     handle: batchHandler({
       what: `projection ${projection.name}`,
-      group: consumer.group,
       log,
       takeIn: project,
       forget: (partition) => known.delete(partition),

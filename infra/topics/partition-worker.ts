@@ -174,6 +174,7 @@ async function settleLetters(
     }),
   );
   if (keys === null) lose(part);
+  else if (keys !== undefined && verdict.do === 'park') countParked(context.topic, context.group);
   keys?.forEach((key) => part.blocked.delete(key));
   // The rest is fetched anew: what follows a letter parked again for its key is no longer released.
   part.letters = [];
