@@ -41,7 +41,7 @@ export type RunDispatcherOptions = Readonly<{
   leaseMs?: number;
   /** Longest attempt, in milliseconds. Default 30 000. */
   attemptMs?: number;
-  /** Failed attempts after which an outside call is given up. Default 12: about an hour with the default pauses. */
+  /** Failed attempts after which an outside call is given up. Default 12: after 9 to 17 min with the default pauses. */
   mostAttempts?: number;
   /** Pauses between attempts. Default 500 ms to 10 min. */
   backOff?: BackOff;
