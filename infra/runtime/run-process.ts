@@ -11,7 +11,8 @@ import {
   touchCheckpoints,
   type Consumer,
 } from './checkpoints.ts';
-import { rest, untilDone } from './loop.ts';
+import { measureLag } from './consumer-lag.ts';
+import { untilDone } from './loop.ts';
 import {
   isOnEvents,
   makeProcessRunner,
@@ -31,7 +32,7 @@ export type RunProcessOptions = ProcessRunnerOptions &
     maxBatch?: number;
     /** Called once the process follows its topic. */
     onReady?: () => void;
-    /** How often the lag is measured, in milliseconds. Default 5 000. */
+    /** How often the lag is measured, in milliseconds. Default 10 000. */
     lagEveryMs?: number;
   }>;
 
@@ -55,7 +56,14 @@ export async function runProcess(options: RunProcessOptions): Promise<void> {
   options.onReady?.();
   await Promise.all([
     topics.run(name, consumer.group, runner.handle, { signal, maxBatch }),
-    measureLag(options, name, consumer.group),
+    measureLag({
+      ...options,
+      topic: name,
+      group: consumer.group,
+      record: (partition, behind) => {
+        setProcessLag(process.name, partition, behind);
+      },
+    }),
   ]);
 }
 
@@ -100,13 +108,4 @@ async function byPartition(
     groups.set(partition, [...(groups.get(partition) ?? []), event]);
   }
   return groups;
-}
-
-async function measureLag(options: RunProcessOptions, topic: string, group: string): Promise<void> {
-  const { topics, process, signal, lagEveryMs = 5_000 } = options;
-  while (!signal.aborted) {
-    const lags = await topics.lag(topic, group).catch(() => []);
-    for (const { partition, next, end } of lags) setProcessLag(process.name, partition, end - next);
-    await rest(lagEveryMs, signal);
-  }
 }

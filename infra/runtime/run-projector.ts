@@ -11,7 +11,8 @@ import {
   touchCheckpoints,
   type Consumer,
 } from './checkpoints.ts';
-import { rest, untilDone } from './loop.ts';
+import { measureLag } from './consumer-lag.ts';
+import { untilDone } from './loop.ts';
 import { projectFromStore } from './project-from-store.ts';
 import { makeProjector, type ProjectorOptions } from './projector.ts';
 import { ensureReadModel, showReadModel } from './read-models.ts';
@@ -28,7 +29,7 @@ export type RunProjectorOptions = ProjectorOptions &
     maxBatch?: number;
     /** Called once the read model is shown and follows the topic. */
     onReady?: () => void;
-    /** How often the lag is measured, in milliseconds. Default 5 000. */
+    /** How often the lag is measured, in milliseconds. Default 10 000. */
     lagEveryMs?: number;
   }>;
 
@@ -56,7 +57,14 @@ export async function runProjector(options: RunProjectorOptions): Promise<void> 
   const { maxBatch = 500 } = options;
   await Promise.all([
     topics.run(topic.name, consumer.group, projector.handle, { signal, maxBatch }),
-    measureLag(options, topic.name, consumer.group),
+    measureLag({
+      ...options,
+      topic: topic.name,
+      group: consumer.group,
+      record: (partition, behind) => {
+        setProjectorLag(projection.name, partition, behind);
+      },
+    }),
   ]);
 }
 
@@ -97,13 +105,4 @@ async function isUpToTopic(
     [consumer.name, consumer.version],
   );
   return rows.length > 0 && !(await mayHaveMissed(database.pool, consumer, retentionMs));
-}
-
-async function measureLag(options: RunProjectorOptions, topic: string, group: string): Promise<void> {
-  const { topics, projection, signal, lagEveryMs = 5_000 } = options;
-  while (!signal.aborted) {
-    const lags = await topics.lag(topic, group).catch(() => []);
-    for (const { partition, next, end } of lags) setProjectorLag(projection.name, partition, end - next);
-    await rest(lagEveryMs, signal);
-  }
 }

@@ -13,7 +13,7 @@ export type TopicsOptions = Readonly<{
    * its partitions at once, where a member without a name is waited for until its lease ends.
    */
   instance?: string;
-  /** Default: lease 5 s, heartbeat 1.25 s, poll 10 ms after traffic to 500 ms when idle, fetch gap
+  /** Default: lease 5 s, heartbeat 1.25 s, poll 10 ms after traffic to 1 s when idle, fetch gap
    *  3 ms, back-off 100 ms to 30 s. */
   pace?: Partial<MemberPace>;
 }>;
@@ -22,7 +22,7 @@ const defaultPace: MemberPace = {
   leaseMs: 5_000,
   heartbeatMs: 1_250,
   activePollMs: 10,
-  idlePollMs: 500,
+  idlePollMs: 1_000,
   fetchGapMs: 3,
   backOff: { firstMs: 100, mostMs: 30_000 },
 };

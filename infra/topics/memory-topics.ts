@@ -96,8 +96,19 @@ export function memoryTopicEngine(clock: Clock = systemClock): TopicEngine {
       return letter.topic;
     },
     lag: async (name, group) => {
-      const { cursors, log } = groupOf(name, group);
-      return cursors.map(({ next }, partition) => ({ partition, next, end: log[partition]?.length ?? 0 }));
+      const { cursors, log, letters } = groupOf(name, group);
+      return cursors.map(({ next }, partition) => {
+        const [oldestParkedAt] = letters
+          .filter((letter) => !letter.released && letter.message.partition === partition)
+          .map(({ parkedAt }) => parkedAt)
+          .sort();
+        return {
+          partition,
+          next,
+          end: log[partition]?.length ?? 0,
+          ...(oldestParkedAt === undefined ? {} : { oldestParkedAt }),
+        };
+      });
     },
     close: async () => undefined,
   };

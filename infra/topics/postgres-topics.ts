@@ -82,21 +82,29 @@ export function postgresTopicEngine({ database, log, retention }: Engine): Topic
     },
     lag: async (name, group) => {
       const { id } = await find(name);
-      const rows = await ask<readonly [number, number, number]>(database, {
+      const rows = await ask<readonly [number, number, number, string | null]>(database, {
         name: 'topics.lag',
         text: `select p.partition,
                       greatest(coalesce(c.next_offset, 0), coalesce(
                         (select m."offset" from topics.messages m
                           where m.topic_id = p.topic_id and m.partition = p.partition
                           order by m."offset" limit 1), p.end_offset)),
-                      p.end_offset
+                      p.end_offset,
+                      (select min(d.parked_at) from topics.dead_letters d
+                        where d.topic_id = p.topic_id and d.group_name = $2 and d.partition = p.partition
+                          and not d.released)
                  from topics.partitions p
                  left join topics.cursors c
                    on c.topic_id = p.topic_id and c.partition = p.partition and c.group_name = $2
                 where p.topic_id = $1 order by p.partition`,
         values: [id, group],
       });
-      return rows.map(([partition, next, end]) => ({ partition, next, end }));
+      return rows.map(([partition, next, end, oldestParkedAt]) => ({
+        partition,
+        next,
+        end,
+        ...(oldestParkedAt === null ? {} : { oldestParkedAt }),
+      }));
     },
     close: async () => {
       await Promise.all([...publishers.values()].map((publisher) => publisher.settled()));

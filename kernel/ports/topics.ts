@@ -65,7 +65,13 @@ export type RunOptions = Readonly<{
 }>;
 
 /** How far a group is in a partition. `end` is the offset after the last message, `next` the one to be handled next. */
-export type GroupLag = Readonly<{ partition: number; next: number; end: number }>;
+export type GroupLag = Readonly<{
+  partition: number;
+  next: number;
+  end: number;
+  /** When the oldest of the group's dead letters was parked; absent where there is none. */
+  oldestParkedAt?: string;
+}>;
 
 /**
  * Distribution: topics of partitions, consumer groups, dead letters. Every promise is a clause of

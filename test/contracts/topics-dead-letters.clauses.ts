@@ -61,6 +61,7 @@ export const deadLetterClauses: readonly Clause<TopicsSubject>[] = [
         message: { key: 'b', offset: 1 },
       });
       expect(letters[0]?.parkedAt).toMatch(/Z$/);
+      expect(await topics.lag(topic, group)).toMatchObject([{ oldestParkedAt: letters[0]?.parkedAt }]);
     },
   },
   {
@@ -158,6 +159,7 @@ export const deadLetterClauses: readonly Clause<TopicsSubject>[] = [
       await consumer.stop();
       expect(consumer.texts().slice(-3)).toEqual(['a2', 'a3', 'a4']);
       expect(await lettersOf(topics)).toEqual([]);
+      expect((await topics.lag(topic, group))[0]).not.toHaveProperty('oldestParkedAt');
     },
   },
   {

@@ -1,0 +1,37 @@
+import type { Log } from '@daybook/kernel/ports/outside.ts';
+import type { GroupLag, Topics } from '@daybook/kernel/ports/topics.ts';
+import { setOldestParked } from '../telemetry/metrics.ts';
+import { reasonOf, rest } from './loop.ts';
+
+export type MeasureLagOptions = Readonly<{
+  topics: Pick<Topics, 'lag'>;
+  topic: string;
+  group: string;
+  /** Called with the messages that a partition has still to handle. */
+  record: (partition: number, behind: number) => void;
+  log: Log;
+  signal: AbortSignal;
+  /** How often the lag is measured, in milliseconds. Default 10 000. */
+  lagEveryMs?: number;
+}>;
+
+/** Shows in the metrics how far a group is behind and how old its oldest dead letter is, until `signal` aborts. */
+export async function measureLag(options: MeasureLagOptions): Promise<void> {
+  const { topics, topic, group, record, log, signal, lagEveryMs = 10_000 } = options;
+  while (!signal.aborted) {
+    try {
+      const lags = await topics.lag(topic, group);
+      for (const { partition, next, end } of lags) record(partition, end - next);
+      setOldestParked(topic, group, oldestParkedSeconds(lags, Date.now()));
+    } catch (error) {
+      log.debug('The lag of a consumer cannot be measured for now.', { topic, group, ...reasonOf(error) });
+    }
+    await rest(lagEveryMs, signal);
+  }
+}
+
+/** Age of the oldest dead letter; 0 where there is none. */
+export function oldestParkedSeconds(lags: readonly GroupLag[], nowMs: number): number {
+  const parked = lags.flatMap(({ oldestParkedAt }) => oldestParkedAt ?? []);
+  return parked.reduce((most, at) => Math.max(most, (nowMs - Date.parse(at)) / 1_000), 0);
+}

@@ -1,0 +1,108 @@
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import type { Topics } from '@daybook/kernel/ports/topics.ts';
+import { eventually } from '@daybook/test/support/eventually.ts';
+import { silentLog } from '@daybook/test/support/silent-log.ts';
+import { metricNames, metricsRegistry } from '../telemetry/metrics.ts';
+import { memoryTopics } from '../topics/memory-topics.ts';
+import { batchHandler, InputRefused } from './batch-handler.ts';
+import { measureLag, oldestParkedSeconds } from './consumer-lag.ts';
+
+const topic = 'lagging';
+const anHourAgo = { now: () => new Date(Date.now() - 3_600_000).toISOString() };
+
+let topics: Topics;
+let stopping: AbortController;
+let running: Promise<unknown>[];
+beforeEach(async () => {
+  metricsRegistry.resetMetrics();
+  topics = memoryTopics({ clock: anHourAgo });
+  stopping = new AbortController();
+  running = [];
+  await topics.ensure(topic, { partitions: 2 });
+});
+afterEach(async () => {
+  stopping.abort();
+  await Promise.all(running);
+  await topics.close();
+});
+
+async function figure(name: string): Promise<number | undefined> {
+  const metric = await metricsRegistry.getSingleMetric(name)?.get();
+  return metric?.values.find(({ labels }) => labels['topic'] === topic)?.value;
+}
+
+/** A consumer that refuses every message while `refuses` says so. */
+function consume(group: string, refuses: () => boolean): void {
+  const handler = batchHandler({
+    what: 'test',
+    log: silentLog,
+    takeIn: (_, messages) =>
+      refuses() && messages.length > 0 ? Promise.reject(new InputRefused('No.')) : Promise.resolve({}),
+    forget: () => undefined,
+  });
+  running.push(topics.run(topic, group, handler, { signal: stopping.signal }));
+}
+
+function measure(group: string, of: Pick<Topics, 'lag'> = topics): Map<number, number> {
+  const behind = new Map<number, number>();
+  const record = (partition: number, messages: number): void => void behind.set(partition, messages);
+  const { signal } = stopping;
+  running.push(measureLag({ topics: of, topic, group, record, log: silentLog, signal, lagEveryMs: 5 }));
+  return behind;
+}
+
+describe('measuring a consumer', () => {
+  test('shows how far it is behind, and no age where nothing is parked', async () => {
+    await topics.publish(topic, [{ key: 'a', value: Buffer.from('1'), headers: {} }]);
+    const behind = measure('idle');
+    await eventually(() => expect([...behind.values()].toSorted()).toEqual([0, 1]));
+    expect(await figure(metricNames.oldestParked)).toBe(0);
+  });
+
+  test('shows the age of the oldest dead letter until it is handled; each is counted once', async () => {
+    let refuses = true;
+    consume('strict', () => refuses);
+    measure('strict');
+    await topics.publish(topic, [{ key: 'a', value: Buffer.from('1'), headers: {} }]);
+    await eventually(async () =>
+      expect(await figure(metricNames.oldestParked)).toBeGreaterThanOrEqual(3_600),
+    );
+    expect(await figure(metricNames.parked)).toBe(1);
+    refuses = false;
+    const [letter] = await topics.deadLetters(topic, 'strict');
+    await topics.release(letter?.id ?? 0);
+    await eventually(async () => expect(await figure(metricNames.oldestParked)).toBe(0));
+    expect(await figure(metricNames.parked)).toBe(1);
+  });
+
+  test('a released message that is parked again is counted again', async () => {
+    consume('strict', () => true);
+    await topics.publish(topic, [{ key: 'a', value: Buffer.from('1'), headers: {} }]);
+    await eventually(async () => expect(await figure(metricNames.parked)).toBe(1));
+    const [letter] = await topics.deadLetters(topic, 'strict');
+    await topics.release(letter?.id ?? 0);
+    await eventually(async () => expect(await figure(metricNames.parked)).toBe(2));
+  });
+
+  test('goes on when the engine was away', async () => {
+    let calls = 0;
+    const behind = measure('idle', {
+      lag: (...of) => ((calls += 1) === 1 ? Promise.reject(new Error('away')) : topics.lag(...of)),
+    });
+    await eventually(() => expect(behind.size).toBe(2));
+  });
+
+  test('the oldest of all partitions counts, and never less than nothing', () => {
+    const at = (partition: number, oldestParkedAt: string) => ({
+      partition,
+      next: 0,
+      end: 0,
+      oldestParkedAt,
+    });
+    const now = Date.parse('2026-01-01T00:01:00.000Z');
+    expect(
+      oldestParkedSeconds([at(0, '2026-01-01T00:00:30.000Z'), at(1, '2026-01-01T00:00:00.000Z')], now),
+    ).toBe(60);
+    expect(oldestParkedSeconds([at(0, '2026-01-01T00:02:00.000Z')], now)).toBe(0);
+  });
+});
