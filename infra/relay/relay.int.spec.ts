@@ -180,7 +180,7 @@ describe.each(Object.keys(outputs))('the relay, %s', (way) => {
     ['forwarded', 2],
     ...(way === 'through the port' ? ([['published', 2]] as [RelayStep, number][]) : []),
   ];
-  test.each(deaths)('a death after step "%s" loses nothing', async (step, times) => {
+  test.each(deaths)('a death after step %s loses nothing', async (step, times) => {
     await record(30);
     let reached = 0;
     const dying = relay(outputOf('relay'), {

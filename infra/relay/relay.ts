@@ -1,16 +1,21 @@
 /**
  * The relay: forwards the log to a topic, in order, each event once as far as anyone can tell. Order of execution, and
- * what a death after each step means (the tests that die there: relay.int.spec.ts):
+ * what a death after each step means (in brackets the test that dies there):
  *
  * 1. Take the lead: a lease with an epoch; the answer holds the checkpoint. Dying: the lease runs out (or the same
- *    instance starts again) and another relay leads, from the same checkpoint.
- * 2. Read the page of the log after the checkpoint. Dying: nothing was published; the follower reads it again.
+ *    instance starts again) and another relay leads, from the same checkpoint
+ *    [relay.int.spec.ts "a death after step leading loses nothing"].
+ * 2. Read the page of the log after the checkpoint. Dying: nothing was published; the follower reads it again
+ *    [relay.int.spec.ts "a death after step read loses nothing"].
  * 3. Encode it. Dying: as after 2. An event that cannot be encoded stops the relay here, before anything of its page is
- *    published: it is never passed over.
+ *    published: it is never passed over
+ *    [relay.int.spec.ts "a death after step encoded loses nothing"].
  * 4. Publish it. Dying: in the database of the checkpoint 4 and 5 are one transaction, so this cannot be; through any
- *    other engine the follower publishes the page again, and consumers know the repeats by their positions.
+ *    other engine the follower publishes the page again, and consumers know the repeats by their positions
+ *    [relay.int.spec.ts "a death after step published loses nothing"].
  * 5. Move the checkpoint, provided that this relay still leads and the checkpoint is where it left it. Dying: nothing is
- *    left to do; the follower goes on behind it.
+ *    left to do; the follower goes on behind it
+ *    [relay.int.spec.ts "a death after step forwarded loses nothing"].
  *
  * While a page is published the next is read and encoded. A leader that was paused past its lease finds its epoch out of
  * date at 4 or 5, writes nothing more and stands by again.

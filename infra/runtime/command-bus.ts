@@ -65,14 +65,21 @@ const notFound: Rejection = { code: 'not-found', detail: 'There is no such thing
 const conflictPauseMs = 3;
 
 /**
- * Makes the command bus. One delivery goes (the tests that lose an answer or a step: command-bus.unit.spec.ts):
- * 1. prepare the command (stream, tenant, looked-up facts),
- * 2. load and fold the stream,
- * 3. answer again where this command id recorded events already,
- * 4. decide; a refusal is the answer,
- * 5. send the commands that must be accepted first; a refusal of one is the answer,
- * 6. append with the loaded revision; a conflict goes back to 2,
- * 7. answer; with a refusal where that is what was recorded.
+ * Makes the command bus. One delivery goes (in brackets the test that dies there):
+ * 1. prepare the command (stream, tenant, looked-up facts)
+ *    [command-bus-deaths.unit.spec.ts "a death while preparing: the next delivery completes the command, once"],
+ * 2. load and fold the stream
+ *    [command-bus-deaths.unit.spec.ts "a death while loading: the next delivery completes the command, once"],
+ * 3. answer again where this command id recorded events already
+ *    [command-bus-deaths.unit.spec.ts "a death while answering again leaves the answer to the next delivery"],
+ * 4. decide; a refusal is the answer
+ *    [command-bus-deaths.unit.spec.ts "a death while deciding: the next delivery completes the command, once"],
+ * 5. send the commands that must be accepted first; a refusal of one is the answer
+ *    [command-bus-deaths.unit.spec.ts "a death while sending: the next delivery completes the command, once"],
+ * 6. append with the loaded revision; a conflict goes back to 2
+ *    [command-bus-deaths.unit.spec.ts "a death while appended: the next delivery completes the command, once"],
+ * 7. answer; with a refusal where that is what was recorded
+ *    [command-bus-deaths.unit.spec.ts "a death while answering: the next delivery completes the command, once"].
  *
  * A death before 6 leaves nothing but what 5 reserved, and the next delivery sends 5 with the same ids. A death after 6
  * loses the answer, and the next delivery ends at 3. Deliveries side by side carry equal event ids, so that the store

@@ -299,6 +299,31 @@ describe('the dispatcher', () => {
     },
   );
 
+  test('a death after settled goes on behind what was settled', async () => {
+    const { sent, sender } = noting();
+    const dies = start({
+      sender,
+      leaseMs: 200,
+      attemptMs: 100,
+      reached: (step) => {
+        if (step === 'settled' && sent.length === 1) throw new Error('killed');
+      },
+    });
+    await ask(['1', [send('First', {}), send('Second', {})]]);
+    await eventually(async () => expect(await left()).toHaveLength(1));
+    await dies();
+    start({ sender });
+    await eventually(async () => expect(await left()).toEqual([]));
+    expect(sent.map(({ command }) => command)).toEqual(['First', 'Second']);
+  });
+
+  test('does what it was not signalled about', async () => {
+    const { sent, sender } = noting();
+    start({ sender, wakeups: memoryWakeups() });
+    await ask(['1', [send('Greet', {})]]);
+    await eventually(() => expect(sent).toHaveLength(1));
+  });
+
   test('one that was slower than its lease records nothing', async () => {
     let release: (() => void) | undefined;
     const rejection = { code: 'late', detail: 'Late.' };

@@ -61,16 +61,20 @@ const engineAway: BackOff = { firstMs: 100, mostMs: 5_000 };
 
 /**
  * Does the effects that processes asked for, until `signal` aborts; then finishes what is under way. Any number of
- * dispatchers may run. An effect goes (the tests that die after each step: dispatcher.int.spec.ts):
- * 1. lease it, together with what follows it in its instance,
- * 2. do it, under the effect's id: send the command, publish the message, or call the handler,
+ * dispatchers may run. An effect goes (in brackets the test that dies after the step):
+ * 1. lease it, together with what follows it in its instance
+ *    [dispatcher.int.spec.ts "a death after leased repeats the effect under its id"],
+ * 2. do it, under the effect's id: send the command, publish the message, or call the handler
+ *    [dispatcher.int.spec.ts "a death after done repeats the effect under its id"],
  * 3. record the outcome: done effects are deleted, refused ones and those given up stay with their reason, others get
- *    their next time,
- * 4. go on with the next effect of the instance; a failure hands what follows back.
+ *    their next time [dispatcher.int.spec.ts "one that was slower than its lease records nothing"],
+ * 4. go on with the next effect of the instance; a failure hands what follows back
+ *    [dispatcher.int.spec.ts "a death after settled goes on behind what was settled"].
  *
  * A death after 1 or 2 leaves the lease to run out, and another dispatcher does the effect again under the same id: the
  * command bus knows the command id, consumers know the message id, the outside gets the same idempotency key. A dispatcher
- * that was slower than its lease records nothing in 3, since the lease bears another name by then.
+ * that was slower than its lease records nothing in 3, since the lease bears another name by then. A death after 3 leaves
+ * what follows leased, until that lease runs out.
  */
 export async function runDispatcher(options: RunDispatcherOptions): Promise<void> {
   const { database, wakeups, log, signal, concurrency = 64, leaseMs = 60_000, pollMs = 5_000 } = options;

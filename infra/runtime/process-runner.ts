@@ -47,13 +47,18 @@ export const timersChannel = 'timers';
 export const outboxChannel = 'outbox';
 
 /**
- * Makes the runner of one process. A batch goes (the tests that die after each step: process-runner.int.spec.ts):
- * 1. decode what is new: by the partition's checkpoint on the events topic, all of it on another topic,
+ * Makes the runner of one process. A batch goes (in brackets the test that dies after the step, once on the events topic
+ * and once on another):
+ * 1. decode what is new: by the partition's checkpoint on the events topic, all of it on another topic
+ *    [process-runner.int.spec.ts "a death after read neither loses nor doubles"],
  * 2. in a transaction, move the checkpoint from the count of moves that is known (another topic: keep the ids of messages
- *    and pass over those kept before),
- * 3. lock the instances that the inputs go to, take the inputs through them, write states, timers and effects,
- * 4. commit,
- * 5. signal the dispatcher and the timer loop, answer `done`, whereupon the topic moves the group on.
+ *    and pass over those kept before)
+ *    [process-runner.int.spec.ts "a death after fenced neither loses nor doubles"],
+ * 3. lock the instances that the inputs go to, take the inputs through them, write states, timers and effects
+ *    [process-runner.int.spec.ts "a death after written neither loses nor doubles"],
+ * 4. commit [process-runner.int.spec.ts "a death after committed neither loses nor doubles"],
+ * 5. signal the dispatcher and the timer loop, answer `done`, whereupon the topic moves the group on
+ *    [process-runner.int.spec.ts "a death after notified neither loses nor doubles"].
  *
  * A death before 4 leaves nothing behind, and the batch comes again. A death after 4 brings the batch again, and 1 or 2
  * passes over it; effects and timers are found by the polling of their loops where the signal was lost. Two members that

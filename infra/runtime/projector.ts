@@ -33,13 +33,18 @@ export function checkpointChannel(projection: string): string {
 }
 
 /**
- * Makes a projector. A batch goes (the tests that die after each step: projector.int.spec.ts):
- * 1. read the partition's checkpoint (kept from the last batch), pass over what is at or below it, decode the rest,
- * 2. load all rows that the batch touches, fold in memory,
+ * Makes a projector. A batch goes (in brackets the test that dies after the step):
+ * 1. read the partition's checkpoint (kept from the last batch), pass over what is at or below it, decode the rest
+ *    [projector.int.spec.ts "a death after read neither loses nor doubles"],
+ * 2. load all rows that the batch touches, fold in memory
+ *    [projector.int.spec.ts "a death after folded neither loses nor doubles"],
  * 3. write rows and checkpoint with one statement, which is one transaction (what other partitions have to write at the
- *    same moment goes with it, each on its own condition),
- * 4. signal those who wait for the position,
- * 5. answer `done`, whereupon the topic moves the group on.
+ *    same moment goes with it, each on its own condition)
+ *    [projector.int.spec.ts "a death after written neither loses nor doubles"],
+ * 4. signal those who wait for the position
+ *    [projector.int.spec.ts "a death after notified neither loses nor doubles"],
+ * 5. answer `done`, whereupon the topic moves the group on
+ *    [projector.int.spec.ts "passes over what comes again, to the same member and to another"].
  *
  * A death in 1 or 2 leaves nothing behind, and the batch comes again. A death after 3 or 4 brings the batch again to the
  * member that follows, which passes over all of it; the signal of 4 is only a hint. Two members that take themselves for

@@ -41,11 +41,14 @@ const engineAway: BackOff = { firstMs: 100, mostMs: 5_000 };
 
 /**
  * Fires timers when they are due by the database's clock, until `signal` aborts. Any number of loops may run. A round goes,
- * for each process (the tests that die after each step: process-runner.int.spec.ts):
- * 1. in a transaction, lock instances with due timers that nobody else has, and remove those timers,
- * 2. take each timer through its instance as an input, write states, further timers and effects,
- * 3. commit,
- * 4. signal the dispatcher; then sleep until the next timer is due, a signal comes, or `pollMs` is over.
+ * for each process (in brackets the test that dies there):
+ * 1. in a transaction, lock instances with due timers that nobody else has, and remove those timers
+ *    [process-runner.int.spec.ts "a death after claimed neither loses nor doubles, and the input id stays"],
+ * 2. take each timer through its instance as an input, write states, further timers and effects
+ *    [process-runner.int.spec.ts "a death after written neither loses nor doubles, and the input id stays"],
+ * 3. commit [process-runner.int.spec.ts "a death after committed neither loses nor doubles, and the input id stays"],
+ * 4. signal the dispatcher; then sleep until the next timer is due, a signal comes, or `pollMs` is over (the death after
+ *    3 is the one before the signal) [dispatcher.int.spec.ts "does what it was not signalled about"].
  *
  * A death before 3 leaves the timers where they were, and they fire later with the same input ids. A death after 3 loses
  * only the signal. A timer cannot fire twice: its removal commits with its effect.

@@ -1,11 +1,16 @@
 /**
- * One member of a consumer group, over any ledger. Three loops run side by side until the signal aborts:
+ * One member of a consumer group, over any ledger. Three loops run side by side until the signal aborts
+ * (in brackets the test that dies there):
  *
  * 1. Synchronisation: renews the lease, learns which partitions it holds; starts a worker for each, ends those lost,
- *    marks those beyond its share. Dying here: the lease runs out and others claim its partitions.
- * 2. Fetching: keeps up to a batch in reserve for every partition. Dying here: nothing is recorded, nothing is lost.
+ *    marks those beyond its share. Dying here: the lease runs out and others claim its partitions
+ *    [consumer-group-member.unit.spec.ts "a death after sync leaves everything that was not recorded to the next member"].
+ * 2. Fetching: keeps up to a batch in reserve for every partition. Dying here: nothing is recorded, nothing is lost
+ *    [consumer-group-member.unit.spec.ts "a death after fetch leaves everything that was not recorded to the next member"].
  * 3. A worker a partition: hands out a batch, asks for the verdict, records it. Dying before the record: the batch comes
- *    again, to the next holder. Dying after: the next holder goes on behind it.
+ *    again, to the next holder. Dying after: the next holder goes on behind it
+ *    [consumer-group-member.unit.spec.ts "a death before commit leaves everything that was not recorded to the next member"],
+ *    [consumer-group-member.unit.spec.ts "a death after commit leaves everything that was not recorded to the next member"].
  *
  * A member that only seems dead keeps running its handler, but whatever it then records is refused, since its claims'
  * epochs are of the past.

@@ -2,6 +2,7 @@ import { existsSync, globSync } from 'node:fs';
 import { basename, dirname, join, normalize } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import { anchors, npmScripts, relativeLinks, repositoryPaths, tablePaths } from './markdown.ts';
+import { missingTests, rowsWithoutTest } from './named-tests.ts';
 import {
   filesBelow,
   packages,
@@ -79,7 +80,47 @@ describe('the source', () => {
   });
 });
 
+/** Each opens with its numbered order of execution. */
+const loops = [
+  'infra/runtime/command-bus.ts',
+  'infra/runtime/projector.ts',
+  'infra/runtime/process-runner.ts',
+  'infra/runtime/timers.ts',
+  'infra/runtime/dispatcher.ts',
+  'infra/relay/relay.ts',
+  'infra/topics/consumer-group-member.ts',
+];
+
+test.each(loops)('each step of %s names a test that is there', (path) => {
+  const specOf = (name: string): string | undefined => {
+    const spec = join(dirname(path), name);
+    return existsSync(join(root, spec)) ? textOf(spec) : undefined;
+  };
+  expect(rowsWithoutTest(textOf(path))).toEqual([]);
+  expect(missingTests(textOf(path), specOf)).toEqual([]);
+});
+
 describe('the rules above', () => {
+  test('find steps that name no test, and tests that are not there', () => {
+    const text = [
+      '/**',
+      ' * 1. read [a.spec.ts "a death after',
+      ' *    read"],',
+      ' * 2. write [a.spec.ts "gone"], [b.spec.ts "gone too"],',
+      ' * 3. answer.',
+      ' *',
+      ' * The end.',
+      ' */',
+    ].join('\n');
+    const spec = "test.each(['read'])('a death after %s', () => undefined);";
+    expect(rowsWithoutTest(text)).toEqual(['3. answer.']);
+    expect(rowsWithoutTest('/** No steps. */')).toEqual(['There are no numbered steps.']);
+    expect(missingTests(text, (name) => (name === 'a.spec.ts' ? spec : undefined))).toEqual([
+      'a.spec.ts "gone"',
+      'b.spec.ts "gone too"',
+    ]);
+  });
+
   test('find a link to nowhere and an anchor that is none, and leave code alone', () => {
     const text = '# Here\n\n[a](gone.md) [b](#here) [c](#there)\n\n```md\n[d](nowhere.md)\n```\n';
     expect(brokenLinks('docs/README.md', text)).toEqual([
