@@ -1,4 +1,5 @@
 import type { Request, Response } from 'express';
+import ipaddr from 'ipaddr.js';
 import { RateLimiterPostgres, RateLimiterRes } from 'rate-limiter-flexible';
 import type { Log } from '@daybook/kernel/ports/outside.ts';
 import type { Database } from '../database/database.ts';
@@ -236,6 +237,10 @@ type Taken = Readonly<{ name: PolicyName; window: Window }>;
 /** The address a request comes from, behind trusted proxies. IPv6 counts by its /64, which one customer holds. */
 export function addressOf(request: Request): string {
   const ip = request.ip ?? request.socket.remoteAddress ?? 'unknown';
-  if (!ip.includes(':') || ip.startsWith('::ffff:')) return ip.replace('::ffff:', '');
-  return `${ip.split(':').slice(0, 4).join(':')}::/64`;
+  if (!ipaddr.IPv6.isValid(ip)) return ip;
+  const address = ipaddr.IPv6.parse(ip);
+  if (address.isIPv4MappedAddress()) return address.toIPv4Address().toString();
+  // The groups as numbers: written short, an address leaves out groups of zeros anywhere.
+  const network = address.parts.slice(0, 4).map((group) => group.toString(16));
+  return `${network.join(':')}::/64`;
 }

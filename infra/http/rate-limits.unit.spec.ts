@@ -105,7 +105,12 @@ describe('rate limits', () => {
   test.each([
     ['192.0.2.7', '192.0.2.7'],
     ['::ffff:192.0.2.7', '192.0.2.7'],
+    ['::ffff:c000:207', '192.0.2.7'],
     ['2001:db8:1:2:3:4:5:6', '2001:db8:1:2::/64'],
+    ['2001:db8::a:b:c:d', '2001:db8:0:0::/64'],
+    ['2001:db8::e:b:c:d', '2001:db8:0:0::/64'],
+    ['2001:db8::1', '2001:db8:0:0::/64'],
+    ['unknown', 'unknown'],
   ])('the address %s counts as %s', (ip, counted) => {
     expect(addressOf({ ip } as never)).toBe(counted);
   });
