@@ -154,6 +154,16 @@ describe('loadConfig', () => {
 });
 
 describe('production', () => {
+  test('is as strict where a file says so', () => {
+    const file = join(folder, 'environment');
+    writeFileSync(file, 'production\n');
+    expect(problemsOf({ NODE_ENV_FILE: file, JWT_SECRET: 'a-secret-of-an-older-system' })).toEqual([
+      'JWT_SECRET: is not accepted in production',
+      'SERVICE_SECRET: is required in production',
+      'ENCRYPTION_KEY: is required in production',
+    ]);
+  });
+
   test('starts with strong secrets', () => {
     expect(loadConfig(daybookSettings, good).installation.environment).toBe('production');
   });

@@ -20,8 +20,8 @@ type Found = Readonly<{ text?: string; problems: readonly string[] }>;
  * @throws `configuration-invalid` with all problems in its message; no value of a variable is in it
  */
 export function loadConfig<S extends z.ZodObject>(schema: S, env: Environment): Config<z.output<S>> {
-  const production = env['NODE_ENV'] === 'production';
-  const dataFolder = resolve(present(env['DAYBOOK_DATA']) ?? '.daybook');
+  const production = lookUp('NODE_ENV', env).text === 'production';
+  const dataFolder = resolve(lookUp('DAYBOOK_DATA', env).text ?? '.daybook');
   const placed = variablesOf(schema);
   const problems: string[] = [];
   const tree: Tree = {};
