@@ -6,6 +6,9 @@ import { textOfBody, type BodyText } from './text-of-body.ts';
 
 const mostRedirects = 5;
 
+/** Headers that one origin gets and no other. */
+const ofOrigin = new Set(['authorization', 'cookie', 'proxy-authorization']);
+
 /** The answer behind a response that this client gave to Crawlee: its untouched body and headers, and its text. */
 export type Answers = WeakMap<object, OutboundResponse & BodyText>;
 
@@ -45,7 +48,7 @@ export function outboundClient(options: {
       }
       const next = new URL(location, url);
       redirectUrls.push(next);
-      const updated = { url: next, headers: { ...headers } as Record<string, string | string[] | undefined> };
+      const updated = { url: next, headers: headersFor(next, url, headers) };
       onRedirect?.(responseData(answer, redirectUrls), updated);
       url = next.href;
       headers = plainHeaders(updated.headers);
@@ -95,6 +98,18 @@ function responseData(answer: OutboundResponse, redirectUrls: URL[]) {
     trailers: {},
     complete: true,
   };
+}
+
+/** Headers for the next hop: what belongs to an origin stays with it. The handler of redirects sets the next one's cookies. */
+function headersFor(
+  next: URL,
+  from: string,
+  headers: Readonly<Record<string, string>>,
+): Record<string, string | string[] | undefined> {
+  const sameOrigin = next.origin === new URL(from).origin;
+  return Object.fromEntries(
+    Object.entries(headers).filter(([name]) => sameOrigin || !ofOrigin.has(name.toLowerCase())),
+  );
 }
 
 function plainHeaders(
