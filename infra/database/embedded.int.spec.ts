@@ -1,10 +1,12 @@
+import { execFile } from 'node:child_process';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import pg from 'pg';
 import { expect, test } from '@jest/globals';
 import { silentLog } from '@daybook/test/support/silent-log.ts';
-import { startEmbeddedPostgres } from './embedded.ts';
+import { startEmbeddedPostgres, throughClosedFolders } from './embedded.ts';
 
 async function query<T>(url: string, text: string): Promise<T[]> {
   const client = new pg.Client({ connectionString: url });
@@ -44,3 +46,25 @@ test('a folder that is a file is refused in plain words', async () => {
   );
   await rm(folder, { recursive: true, force: true });
 });
+
+const asRoot = process.getuid?.() === 0 ? test : test.skip;
+
+asRoot(
+  'a program started as another user finds its own file in a folder that is closed to that user',
+  async () => {
+    const closed = await mkdtemp(join(tmpdir(), 'daybook-closed-'));
+    const file = join(closed, 'program');
+    await writeFile(file, '', { mode: 0o755 });
+    const [nobody, look] = [65_534, `require('node:fs').accessSync(${JSON.stringify(file)}, 1)`];
+    try {
+      await promisify(execFile)('setpriv', [
+        ...throughClosedFolders(nobody, nobody),
+        process.execPath,
+        '-e',
+        look,
+      ]);
+    } finally {
+      await rm(closed, { recursive: true, force: true });
+    }
+  },
+);

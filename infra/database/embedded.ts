@@ -89,10 +89,8 @@ async function makeRunner(folder: string): Promise<Runner> {
   }
   // A parent folder is closed to other users, as root's home and temporary folders are. The one capability to look
   // through closed folders lets the server run there without opening them to anybody else.
-  const capability = '+dac_read_search';
-  const prefix = [`--reuid=${String(uid)}`, `--regid=${String(gid)}`, '--clear-groups'];
-  const caps = [`--inh-caps=${capability}`, `--ambient-caps=${capability}`];
-  const works = await run('setpriv', [...prefix, ...caps, binaries.postgres, '--version']).then(
+  const prefix = throughClosedFolders(uid, gid);
+  const works = await run('setpriv', [...prefix, binaries.postgres, '--version']).then(
     () => true,
     () => false,
   );
@@ -103,9 +101,24 @@ async function makeRunner(folder: string): Promise<Runner> {
     );
   }
   return {
-    program: (name, args) => ({ command: 'setpriv', args: [...prefix, ...caps, binaries[name], ...args] }),
+    program: (name, args) => ({ command: 'setpriv', args: [...prefix, binaries[name], ...args] }),
     own,
   };
+}
+
+/**
+ * What `setpriv` is given before a program that runs as the user and yet looks through closed folders. Without the
+ * secure bit the kernel takes the capability back in access(2), by which the server looks for its own programs.
+ */
+export function throughClosedFolders(uid: number, gid: number): readonly string[] {
+  return [
+    `--reuid=${String(uid)}`,
+    `--regid=${String(gid)}`,
+    '--clear-groups',
+    '--inh-caps=+dac_read_search',
+    '--ambient-caps=+dac_read_search',
+    '--securebits=+no_setuid_fixup',
+  ];
 }
 
 /** Whether the server's programs are installed for this machine. */
@@ -206,12 +219,19 @@ async function initialise(runner: Runner, data: string, folder: string, password
     await rm(data, { recursive: true, force: true });
     throw new DaybookError(
       'data-folder-unusable',
-      `PostgreSQL could not make its data folder in ${folder}.`,
+      `PostgreSQL could not make its data folder in ${folder}.${saidBy(cause)}`,
       { cause },
     );
   } finally {
     await rm(passwordFile, { force: true });
   }
+}
+
+/** The last line that the failed program wrote, as a sentence's continuation; empty where it wrote none. */
+function saidBy(cause: unknown): string {
+  const written = (cause as { stderr?: unknown } | undefined)?.stderr;
+  const last = typeof written === 'string' ? written.trim().split('\n').at(-1) : undefined;
+  return last === undefined || last === '' ? '' : ` It says: ${last}`;
 }
 
 async function start(
