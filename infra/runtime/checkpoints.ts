@@ -131,7 +131,13 @@ export function advanced(
 }
 
 /** A checkpoint on its way: from the count of moves that the writer knows. */
-export type CheckpointMove = Readonly<{ partition: number; position: Position; moves: number }>;
+export type CheckpointMove = Readonly<{
+  partition: number;
+  position: Position;
+  moves: number;
+  /** On the way through the store: the consumer still stands as long as before, until all of it is taken in. */
+  fromStore?: boolean;
+}>;
 
 /** What a batch does to the checkpoint of its partition. */
 export type PartitionMove = Readonly<{ move: CheckpointMove; holds: HoldChanges }>;
@@ -143,8 +149,9 @@ export type PartitionMove = Readonly<{ move: CheckpointMove; holds: HoldChanges 
  */
 export const moveExpressions = `
   gate as (
-    update runtime.checkpoints c set position = m.position, moves = c.moves + 1, moved_at = now()
-    from json_to_recordset($3::json) as m(partition integer, position text, moves bigint)
+    update runtime.checkpoints c set position = m.position, moves = c.moves + 1,
+      moved_at = case when m."fromStore" then c.moved_at else now() end
+    from json_to_recordset($3::json) as m(partition integer, position text, moves bigint, "fromStore" boolean)
     where c.consumer = $1 and c.version = $2 and c.partition = m.partition and c.moves = m.moves
     returning c.partition
   ), held as (

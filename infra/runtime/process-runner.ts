@@ -75,6 +75,7 @@ export function makeProcessRunner(options: ProcessRunnerOptions): ProcessRunner 
   async function takeEvents(
     partition: number,
     read: (checkpoint: Checkpoint) => Inbox | Promise<Inbox>,
+    fromStore = false,
   ): Promise<Inbox> {
     for (;;) {
       const checkpoint = known.get(partition) ?? (await readCheckpoint(database.pool, consumer, partition));
@@ -86,7 +87,7 @@ export function makeProcessRunner(options: ProcessRunnerOptions): ProcessRunner 
       const inputs = inbox.arrivals.flatMap(({ event }) => (event === undefined ? [] : [event]));
       const { moves } = checkpoint;
       const fence = (querier: Querier): Promise<boolean> =>
-        moveCheckpoint(querier, consumer, { partition, position, moves }, allHolds);
+        moveCheckpoint(querier, consumer, { partition, position, moves, fromStore }, allHolds);
       if (await settle(inputs, fence)) {
         known.set(partition, movedCheckpoint(checkpoint, position, allHolds));
         return inbox;
@@ -160,7 +161,7 @@ export function makeProcessRunner(options: ProcessRunnerOptions): ProcessRunner 
 
   return {
     takeStored: async (partition, events) => {
-      await takeEvents(partition, (checkpoint) => storedInbox(events, checkpoint, process.handles));
+      await takeEvents(partition, (checkpoint) => storedInbox(events, checkpoint, process.handles), true);
     },
     handle: batchHandler({
       what: `process ${process.name}`,

@@ -178,7 +178,7 @@ async function writeMoves(
 ): Promise<boolean> {
   const none: RowChanges = { upserts: [], deletes: [] };
   const batches = checkpoints.map(({ partition, position, moves, holds }, index) => ({
-    move: { partition, position: upTo > position ? upTo : position, moves },
+    move: { partition, position: upTo > position ? upTo : position, moves, fromStore: true },
     holds: holdsAt(position, holds, upTo),
     // The rows belong to all partitions; they are written only where every checkpoint moves.
     changes: index === 0 ? changes : none,

@@ -129,6 +129,30 @@ test('a process that stood still for long takes what it missed from the store', 
   await eventually(async () => expect(await instances()).toEqual(['1', '2', '3']));
 });
 
+test('a stop while it takes what it missed leaves the rest to the next start', async () => {
+  const stop = follow();
+  await relay(await happen(placed('1')));
+  await eventually(async () => expect(await instances()).toEqual(['1']));
+  await stop();
+  await happen(placed('2'), placed('3'));
+  await opened.database.pool.query(`update runtime.checkpoints set moved_at = now() - interval '31 minutes'`);
+  const stopping = new AbortController();
+  const { signal } = stopping;
+  const stoppedHalfway: Pick<EventStore, 'readAll'> = {
+    readAll: async function* (read) {
+      for await (const page of store.readAll({ ...read, pageSize: 1 })) {
+        yield page;
+        if ((await instances()).includes('2')) stopping.abort();
+      }
+    },
+  };
+  const eventStore = { ...store, ...stoppedHalfway };
+  await runProcess({ ...shared(), process: orders, topics, eventStore, codec: jsonCodec, topic, signal });
+  expect(await instances()).toEqual(['1', '2']);
+  follow();
+  await eventually(async () => expect(await instances()).toEqual(['1', '2', '3']));
+});
+
 test('what is needed no longer is forgotten, what is dead stays', async () => {
   const { pool } = opened.database;
   await pool.query(

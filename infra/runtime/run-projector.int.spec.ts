@@ -80,13 +80,16 @@ async function happen(events: number): Promise<readonly RecordedEvent[]> {
 
 const relay = (events: readonly RecordedEvent[]) => topics.publish(topic.name, events.map(jsonCodec.encode));
 
-function run(projection: AnyProjection): { stop: () => Promise<void>; ready: () => boolean } {
-  const stopping = new AbortController();
+function run(
+  projection: AnyProjection,
+  eventStore = store,
+  stopping = new AbortController(),
+): { stop: () => Promise<void>; ready: () => boolean } {
   let ready = false;
   const done = runProjector({
     projection,
     topics,
-    eventStore: store,
+    eventStore,
     codec: jsonCodec,
     database: opened.database,
     wakeups: memoryWakeups(),
@@ -158,6 +161,30 @@ describe('running a projector', () => {
     await opened.database.pool.query(
       `update runtime.checkpoints set moved_at = now() - interval '31 minutes'`,
     );
+    run(things(1));
+    await eventually(async () => expect(await total()).toBe(20));
+  });
+
+  test('a stop while it takes what it missed leaves the rest to the next start', async () => {
+    const first = run(things(1));
+    await relay(await happen(10));
+    await eventually(async () => expect(await total()).toBe(10));
+    await first.stop();
+    const missed = await happen(10);
+    await opened.database.pool.query(
+      `update runtime.checkpoints set moved_at = now() - interval '31 minutes'`,
+    );
+    const stopping = new AbortController();
+    const readAll: EventStore['readAll'] = async function* (read) {
+      for await (const page of store.readAll({ ...read, pageSize: 1 })) {
+        yield page;
+        if (page[0]?.position === missed[4]?.position) stopping.abort();
+      }
+    };
+    const halfway = run(things(1), { ...store, readAll }, stopping);
+    await eventually(() => expect(stopping.signal.aborted).toBe(true));
+    await halfway.stop();
+    expect(await total()).toBe(15);
     run(things(1));
     await eventually(async () => expect(await total()).toBe(20));
   });

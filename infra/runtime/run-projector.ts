@@ -91,7 +91,8 @@ async function prepare(
   for (let events = Infinity; events > shortPass && !signal.aborted;) {
     events = await projectFromStore({ projection, eventStore, database, partitionOf, signal });
   }
-  await touchCheckpoints(database.pool, consumer);
+  // Stopped halfway it has to begin here again: the topic may not hold the rest.
+  if (!signal.aborted) await touchCheckpoints(database.pool, consumer);
 }
 
 /** Whether everything that is missing is on the topic for certain. */
