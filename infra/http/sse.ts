@@ -19,10 +19,15 @@ export type EventStreamOptions = Readonly<{
   retryMs?: number;
   /** Ends the stream, such as when the process stops. */
   signal?: AbortSignal;
+  /** Longest life of the stream: that of the credential it was opened with. Default: none. */
+  lifeMs?: number;
 }>;
 
+/** Longest time that a timer takes (https://nodejs.org/api/timers.html#settimeoutcallback-delay-args). */
+const longestTimerMs = 2_147_483_647;
+
 /**
- * Answers with a stream of events until the source or the signal ends or the caller leaves. The next event is asked of
+ * Answers with a stream of events until the source, the signal or its life ends or the caller leaves. The next event is asked of
  * the source only once the one before went out, so that a slow caller holds no memory here. `open` is told when to stop.
  */
 export async function serveEvents(
@@ -30,7 +35,7 @@ export async function serveEvents(
   open: (signal: AbortSignal) => AsyncIterable<ServerSentEvent>,
   options: EventStreamOptions = {},
 ): Promise<void> {
-  const { heartbeatMs = 15_000, retryMs = 2_000, signal } = options;
+  const { heartbeatMs = 15_000, retryMs = 2_000, signal, lifeMs = longestTimerMs } = options;
   const leaving = new AbortController();
   const leave = (): void => {
     leaving.abort();
@@ -48,6 +53,7 @@ export async function serveEvents(
   const heartbeat = setInterval(() => {
     if (!response.writableNeedDrain) response.write(': still here\n\n');
   }, heartbeatMs);
+  const end = setTimeout(leave, Math.min(Math.max(lifeMs, 0), longestTimerMs));
   addOpenStreams(1);
   try {
     for await (const event of open(leaving.signal)) {
@@ -58,6 +64,7 @@ export async function serveEvents(
   } finally {
     addOpenStreams(-1);
     clearInterval(heartbeat);
+    clearTimeout(end);
     signal?.removeEventListener('abort', leave);
     response.off('close', leave);
     response.end();

@@ -42,7 +42,7 @@ export type StreamRoutesOptions = Gate &
     timing?: Pick<EventStreamOptions, 'heartbeatMs' | 'retryMs'>;
   }>;
 
-/** The routes of event streams. */
+/** The routes of event streams. A stream ends with the token that opened it. */
 export function streamRoutes({ streams, log, stopping, timing, ...gate }: StreamRoutesOptions): Router {
   const router = Router({ caseSensitive: true });
   for (const stream of streams) {
@@ -57,6 +57,7 @@ export function streamRoutes({ streams, log, stopping, timing, ...gate }: Stream
         await serveEvents(response, (signal) => stream.open({ input, lastEventId, principal }, signal), {
           ...timing,
           signal: stopping,
+          lifeMs: principal.until - Date.now(),
         });
       } catch (error) {
         // The answer has begun: the browser finds it ended and asks again from its last event.

@@ -114,6 +114,19 @@ describe('a stream of events', () => {
     expect([odd.status, odd.json?.['code']]).toEqual([400, 'input-invalid']);
   });
 
+  test('ends with the token that opened it', async () => {
+    source = async function* (_, signal) {
+      yield { data: 'first' };
+      await aborted(signal);
+    };
+    // Clocks may differ by 30 s: this token is good for one second or two.
+    const brief = await system.tokenOf({}, -28_000);
+    const response = await open({ authorization: `Bearer ${brief}` }, AbortSignal.timeout(5_000));
+    expect(response.status).toBe(200);
+    expect(await response.text()).toContain('data: "first"');
+    expect((await open({ authorization: `Bearer ${brief}` })).status).toBe(401);
+  });
+
   test('ends when the process stops', async () => {
     const own = await startHttpSystem({
       beside: system,

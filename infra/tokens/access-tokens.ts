@@ -75,7 +75,7 @@ export function accessTokens(options: AccessTokensOptions): AccessTokens {
       const principal = principalOf(payload);
       if (principal === null) return invalid;
       const accepted = { ok: true, principal } as const;
-      remember(token, accepted, ((payload.exp ?? 0) + leewayS) * 1_000);
+      remember(token, accepted, principal.until);
       return accepted;
     } catch (error) {
       if (error instanceof errors.JWTExpired) return expired;
@@ -113,9 +113,11 @@ export function accessTokens(options: AccessTokensOptions): AccessTokens {
 }
 
 function principalOf(payload: JWTPayload): Principal | null {
-  const { sub, jti, tenant, role } = payload as Record<string, unknown>;
+  const { sub, jti, tenant, role, exp } = payload as Record<string, unknown>;
   if (!isName(sub) || !isName(jti) || !isName(tenant) || !isRole(role)) return null;
-  return { actor: { kind: 'user', id: sub }, tenantId: tenant, role, tokenId: jti };
+  if (typeof exp !== 'number') return null;
+  const until = (exp + leewayS) * 1_000;
+  return { actor: { kind: 'user', id: sub }, tenantId: tenant, role, tokenId: jti, until };
 }
 
 function isName(value: unknown): value is string {

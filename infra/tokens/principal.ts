@@ -8,6 +8,8 @@ export type Principal = Readonly<{
   role: Role;
   /** The `jti` of its token. */
   tokenId: string;
+  /** When its token stops to be accepted: epoch milliseconds. */
+  until: number;
 }>;
 
 const roles: readonly string[] = [

@@ -34,6 +34,7 @@ describe('access tokens', () => {
         tenantId: 'test-shop-c8e44f',
         role: 'owner',
         tokenId: expect.any(String),
+        until: Date.parse('2026-01-01T00:15:30.000Z'),
       },
     });
     const claims = JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString()) as object;
