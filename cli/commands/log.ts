@@ -10,6 +10,7 @@ import { DaybookError } from '@daybook/kernel/errors.ts';
 import type { RecordedEvent, StreamName } from '@daybook/kernel/event.ts';
 import type { EventStore, Pages } from '@daybook/kernel/ports/event-store.ts';
 import { isSealed, type Vault } from '@daybook/kernel/ports/outside.ts';
+import { contracts } from '@daybook/schemas/contracts.ts';
 import { expectDaybook, folderPath } from '../data-folder.ts';
 import { invocation, logFile, openLog, provideDatabase } from '../invocation.ts';
 import type { LogOptions } from '../program.ts';
@@ -103,9 +104,12 @@ export function eventLine(event: RecordedEvent): string {
   ].join(' ');
 }
 
-async function opened(event: RecordedEvent, vault: Vault): Promise<RecordedEvent> {
+/** The event with its sealed fields opened. Others are left as they are, also where their text looks sealed. */
+export async function opened(event: RecordedEvent, vault: Pick<Vault, 'open'>): Promise<RecordedEvent> {
+  const sealed = new Set(contracts.get(event.type)?.sealed.map(({ field }) => field));
   const fields = Object.entries(event.data as Record<string, unknown>).map(
-    async ([key, value]) => [key, isSealed(value) ? await vault.open(value) : value] as const,
+    async ([key, value]) =>
+      [key, sealed.has(key) && isSealed(value) ? await vault.open(value) : value] as const,
   );
   return { ...event, data: Object.fromEntries(await Promise.all(fields)) };
 }
