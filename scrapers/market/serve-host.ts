@@ -66,8 +66,8 @@ export async function serveHost(
 
   try {
     for (const due of turn.requests) {
-      if (signal.aborted) break;
       if (pauseMs > 0) await rest(pauseMs, signal);
+      if (signal.aborted) break;
       pauseMs = await serve(due);
       if (pauseMs > shortDelayMs || failures > 0) break;
       if (performance.now() - settledAt > settleEveryMs) await settle();

@@ -1,0 +1,65 @@
+import { expect, test } from '@jest/globals';
+import { silentLog } from '@daybook/test/support/silent-log.ts';
+import { recalled } from '../politeness/host-memory.ts';
+import type { DueRequest, Settlement } from '../politeness/host-queue.ts';
+import { serveHost } from './serve-host.ts';
+
+function due(requestId: string): DueRequest {
+  const data = { requestId, productId: 'product', url: 'https://shop.example/', source: 'page' } as const;
+  const metadata = {
+    schemaVersion: 1,
+    tenantId: 'tenant',
+    actor: { kind: 'system', id: 'test' },
+    commandId: 'command',
+    correlationId: 'correlation',
+  } as const;
+  const recordedAt = '2026-11-21T00:00:00.000Z';
+  return {
+    message: { type: 'ScrapeRequested', id: requestId, data, metadata, recordedAt },
+    attempts: 0,
+    method: 'jsonLd',
+  };
+}
+
+test('a stop during the crawl-delay fetches nothing more, and leaves the delay to the next worker', async () => {
+  const stopping = new AbortController();
+  const fetched: string[] = [];
+  const settlements: Settlement[] = [];
+  await serveHost(
+    { host: 'shop.example', memory: recalled({}), failures: 0, requests: [due('1'), due('2')] },
+    {
+      visitor: ({ message }, memory) => {
+        fetched.push(message.data.requestId);
+        return Promise.resolve({
+          visit: {
+            result: { price: { amountMinor: 1, currency: 'EUR' }, method: 'jsonLd' },
+            extraction: null,
+            snapshotHash: null,
+            status: 200,
+            observedAt: '2026-11-21T00:00:00.000Z',
+          },
+          memory,
+          crawlDelayMs: 900,
+          retryAfterMs: null,
+        });
+      },
+      publish: () => {
+        setImmediate(() => {
+          stopping.abort();
+        });
+        return Promise.resolve();
+      },
+      queue: {
+        settle: (settlement) => {
+          settlements.push(settlement);
+          return Promise.resolve();
+        },
+      },
+      backOffMs: 1,
+      log: silentLog,
+      signal: stopping.signal,
+    },
+  );
+  expect(fetched).toEqual(['1']);
+  expect(settlements).toMatchObject([{ finished: ['1'], release: { host: 'shop.example', pauseMs: 900 } }]);
+});
