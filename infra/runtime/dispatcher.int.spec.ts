@@ -10,7 +10,7 @@ import { silentLog } from '@daybook/test/support/silent-log.ts';
 import { memoryWakeups } from '../database/wakeups.ts';
 import { runDispatcher, type RunDispatcherOptions } from './dispatcher.ts';
 import { reportedCommandId } from './derived-ids.ts';
-import { closedEffects, countEffects, reviveEffect } from './outbox.ts';
+import { closedEffects, countEffects, reviveEffect, untilNextEffect } from './outbox.ts';
 import { stepAll } from './process-step.ts';
 import { writeProcessChanges } from './process-store.ts';
 import { farOff, logOf, orders, placed, send } from './process.fixture.ts';
@@ -198,6 +198,27 @@ describe('the dispatcher', () => {
     broken = false;
     await eventually(async () => expect(await left()).toEqual([]));
     expect(order.at(-1)).toBe('A2');
+  });
+
+  test('what comes behind a failed effect is not looked for before that is due', async () => {
+    let attempts = 0;
+    start({
+      backOff: { firstMs: 600_000, mostMs: 600_000 },
+      effects: {
+        broken: () => {
+          attempts += 1;
+          return Promise.reject(new Error('away'));
+        },
+      },
+    });
+    await ask(['1', [call('broken')]]);
+    await eventually(async () => expect(await left()).toEqual([{ status: 'pending', attempts: 1 }]));
+    await opened.database.pool.query(
+      `insert into runtime.effects (id, process, tenant_id, instance_id, effect, metadata)
+       select gen_random_uuid(), process, tenant_id, instance_id, effect, metadata from runtime.effects`,
+    );
+    expect(await untilNextEffect(opened.database.pool, ['testOrders'])).toBeGreaterThan(200_000);
+    expect(attempts).toBe(1);
   });
 
   test('a refused command is an outcome: kept with its reason, not repeated', async () => {

@@ -86,7 +86,7 @@ export async function settleEffects(querier: Querier, settled: readonly SettledE
   });
 }
 
-/** Milliseconds until the next effect of some processes may be tried; null for none. */
+/** Milliseconds until the next effect of some processes may be tried; null for none among those that are due first. */
 export async function untilNextEffect(
   querier: Querier,
   processes: readonly string[],
@@ -95,8 +95,13 @@ export async function untilNextEffect(
     text: `
       select extract(epoch from min(greatest(due_at, coalesce(leased_until, due_at))) - clock_timestamp())
         ::double precision * 1000 as ms
-      from (select due_at, leased_until from runtime.effects
-            where status = 'pending' and process = any($1) order by due_at limit 1000) waiting`,
+      from (select * from runtime.effects
+            where status = 'pending' and process = any($1) order by due_at limit 1000) waiting
+      -- What stands behind another of its instance waits for that one, however long it has been due itself.
+      where not exists (
+        select from runtime.effects e
+        where e.process = waiting.process and e.tenant_id = waiting.tenant_id
+          and e.instance_id = waiting.instance_id and e.status = 'pending' and e.seq < waiting.seq)`,
     values: [processes],
   });
   return rows[0]?.ms ?? null;
