@@ -41,6 +41,13 @@ describe('a body', () => {
     ['without a field', { body: {} }, 'input-invalid', ['text']],
     ['that is missing', {}, 'input-invalid', ['text']],
     ['with an unknown field', { body: { text: 'x', tenantId: 'shop-2' } }, 'input-invalid', ['tenantId']],
+    ['with a NUL', { body: { text: 'a\0b' } }, 'input-invalid', ['text']],
+    [
+      'with half of a surrogate pair',
+      { raw: '{"text":"x","tags":["\\ud800"]}' },
+      'input-invalid',
+      ['tags.0'],
+    ],
     ['with __proto__', { raw: '{"text":"x","__proto__":{"admin":true}}' }, 'input-invalid', ['__proto__']],
     [
       'with constructor',

@@ -9,7 +9,7 @@ export type ReadInput<In> = (
 
 /**
  * Prepares the reader of a schema: path parameters and the others (body, or query string) become one object, unknown
- * fields are refused, and so are fields that the path gives already.
+ * fields are refused, and so are fields that the path gives already, and texts that cannot be kept.
  */
 export function inputReader<In>(
   schema: Schema<In>,
@@ -28,6 +28,9 @@ export function inputReader<In>(
     }
     if (errors.length > 0) throw invalidInput(errors);
     const input = fromPath.size === 0 ? others : { ...others, ...pathParameters };
+    const unkept = unkeptTexts(input);
+    if (unkept.length > 0)
+      throw invalidInput(unkept.map((field) => ({ field: shown(field), message: unkeptText })));
     const result = validate(input);
     return result instanceof Promise
       ? result.then((settled) => accepted(settled, where))
@@ -36,6 +39,17 @@ export function inputReader<In>(
 }
 
 const unknownField = 'There is no such field.';
+
+const unkeptText = 'Holds a NUL character or half of a surrogate pair.';
+
+/** Paths of the texts that PostgreSQL cannot keep: nothing that is derived from them could ever be written. */
+function unkeptTexts(value: unknown, path = ''): readonly string[] {
+  if (typeof value === 'string') return value.includes('\0') || !value.isWellFormed() ? [path] : [];
+  if (typeof value !== 'object' || value === null) return [];
+  return Object.entries(value).flatMap(([key, part]) =>
+    unkeptTexts(part, path === '' ? key : `${path}.${key}`),
+  );
+}
 
 type Settled<In> = Readonly<{ value: In; issues?: undefined }> | Readonly<{ issues: readonly SchemaIssue[] }>;
 
