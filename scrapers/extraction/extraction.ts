@@ -48,6 +48,11 @@ export const nothingRead: Reading = {
 
 /** Text of a page as one line of at most 300 characters; null for none. */
 export function oneLine(text: string | null | undefined): string | null {
-  const line = text?.replace(/\s+/g, ' ').trim().slice(0, 300) ?? '';
+  const line =
+    text
+      ?.replaceAll(/[\s\0]+/g, ' ')
+      .trim()
+      .slice(0, 300)
+      .toWellFormed() ?? '';
   return line === '' ? null : line;
 }

@@ -7,7 +7,7 @@ import type { Source } from '@daybook/schemas/types/types.generated.ts';
 import { asinOf } from './amazon.ts';
 import { availabilityOf } from './availability.ts';
 import { extract, extractProductJson, makePage } from './extract.ts';
-import type { Extraction, Page } from './extraction.ts';
+import { oneLine, type Extraction, type Page } from './extraction.ts';
 import { goldens } from './golden.specs.ts';
 import { productJsonUrl } from './shopify.ts';
 
@@ -157,6 +157,12 @@ test.each([
   [null, 'unknown'],
 ])('the availability of "%s"', (text, availability) => {
   expect(availabilityOf(text)).toBe(availability);
+});
+
+test('a text of a page can be kept, whatever stands in it and wherever it is cut', () => {
+  expect(oneLine('Acme\0 &\n Sons')).toBe('Acme & Sons');
+  expect(oneLine('half \ud83d')).toBe('half \ufffd');
+  expect(oneLine(`${'a'.repeat(299)}🦊`)?.isWellFormed()).toBe(true);
 });
 
 describe('laws', () => {
