@@ -49,9 +49,13 @@ export function corsFor(origins: readonly string[]): RequestHandler {
   });
 }
 
-/** Refuses what reached the trusted proxy without encryption. Checks of liveness come from inside and pass. */
+/**
+ * Refuses what reached the trusted proxy without encryption. Checks of liveness come from inside and pass; so do signed
+ * commands of other services, where they came past the proxy.
+ */
 export const httpsOnly: RequestHandler = (request, response, next) => {
-  if (request.secure || probes.has(request.path)) next();
+  const inside = request.path.startsWith('/internal/') && request.headers['x-forwarded-proto'] === undefined;
+  if (request.secure || inside || probes.has(request.path)) next();
   else sendProblem(response, edgeProblem('https-required'), edgeOf(request).correlationId);
 };
 

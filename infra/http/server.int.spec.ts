@@ -73,6 +73,13 @@ test('a port in use is said in plain words', async () => {
   await first.stop(0);
 });
 
+const delivery = {
+  tenantId: 'shop-1',
+  actor: { kind: 'process', id: 'priceChecks' },
+  commandId: '0d6cbd1c-5b0f-4b7e-8f34-9b1d5cfb4f10',
+  correlationId: 'request-9',
+} as const;
+
 test('behind a proxy only what was encrypted passes, and probes', async () => {
   const system = await startHttpSystem({ app: { trustProxy: ['loopback'], requireHttps: true } });
   const ask = (path: string, scheme: string) =>
@@ -80,6 +87,14 @@ test('behind a proxy only what was encrypted passes, and probes', async () => {
   expect(await ask('/openapi.json', 'http')).toBe(403);
   expect(await ask('/openapi.json', 'https')).toBe(200);
   expect(await ask('/livez', 'http')).toBe(200);
+  expect(await ask('/internal/commands/AddNote', 'http')).toBe(403);
+  // Services reach each other beside the proxy, by signed requests; without a signature nothing passes there.
+  const sender = httpCommandSender({ baseUrl: system.url, secret: serviceSecret });
+  const call = { command: 'AddNote', input: { text: 'beside the proxy' } };
+  expect(await sender.send(call, delivery)).toMatchObject({ ok: true });
+  await sender.close();
+  const unsigned = await system.call('POST', '/internal/commands/AddNote', { body: {} });
+  expect([unsigned.status, unsigned.json?.['code']]).toEqual([401, 'signature-invalid']);
   await system.close();
 });
 
@@ -89,13 +104,6 @@ describe('commands of other services', () => {
     system = await startHttpSystem();
   });
   afterAll(() => system.close());
-
-  const delivery = {
-    tenantId: 'shop-1',
-    actor: { kind: 'process', id: 'priceChecks' },
-    commandId: '0d6cbd1c-5b0f-4b7e-8f34-9b1d5cfb4f10',
-    correlationId: 'request-9',
-  } as const;
 
   test('are handled as in the same process, once for a command id', async () => {
     const sender = httpCommandSender({ baseUrl: `${system.url}/`, secret: serviceSecret });
