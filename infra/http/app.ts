@@ -44,6 +44,7 @@ export function makeApp(options: AppOptions): Express {
   app.use(edge({ log, headers: securityHeaders() }));
   if (options.requireHttps === true) app.use(httpsOnly);
   if (corsOrigins.length > 0) app.use(corsFor(corsOrigins));
+  app.use(methodsAsked(document));
   for (const router of options.routers) app.use(router);
   app.use(healthRoutes({ ready: options.ready, stopping: options.stopping, version: options.info.version }));
   app.use(documentRoutes(document));
@@ -76,22 +77,39 @@ function keyRoutes(tokens: Pick<AccessTokens, 'publicKeys'>): Router {
   return router;
 }
 
-/** What no route of a known path took: OPTIONS says which methods it has, the others are told 405. */
-function otherMethods({ paths }: OpenApiDocument): Router {
+/** OPTIONS says which methods a path has, over all routers; each of them would tell its own only. */
+function methodsAsked(document: OpenApiDocument): Router {
   const router = Router({ caseSensitive: true });
-  for (const [path, item] of Object.entries(paths)) {
-    const methods = Object.keys(item).map((method) => method.toUpperCase());
-    const allow = [...methods, ...(methods.includes('GET') ? ['HEAD'] : []), 'OPTIONS'].join(', ');
-    router.all(routeOf(path).route, (request, response) => {
+  for (const { path, route, allow } of knownPaths(document)) {
+    router.options(route, (request, response) => {
       edgeOf(request).route = path;
-      if (request.method === 'OPTIONS') response.set('allow', allow).status(204).end();
-      else {
-        const problem = edgeProblem('method-not-allowed', { headers: { allow } });
-        sendProblem(response, problem, edgeOf(request).correlationId);
-      }
+      response.set('allow', allow).status(204).end();
     });
   }
   return router;
+}
+
+/** What no route of a known path took is told 405. */
+function otherMethods(document: OpenApiDocument): Router {
+  const router = Router({ caseSensitive: true });
+  for (const { path, route, allow } of knownPaths(document)) {
+    router.all(route, (request, response) => {
+      edgeOf(request).route = path;
+      const problem = edgeProblem('method-not-allowed', { headers: { allow } });
+      sendProblem(response, problem, edgeOf(request).correlationId);
+    });
+  }
+  return router;
+}
+
+function knownPaths({
+  paths,
+}: OpenApiDocument): readonly Readonly<{ path: string; route: string; allow: string }>[] {
+  return Object.entries(paths).map(([path, item]) => {
+    const methods = Object.keys(item).map((method) => method.toUpperCase());
+    const allow = [...methods, ...(methods.includes('GET') ? ['HEAD'] : []), 'OPTIONS'].join(', ');
+    return { path, route: routeOf(path).route, allow };
+  });
 }
 
 function failures(log: Log): ErrorRequestHandler {

@@ -32,6 +32,11 @@ function raw(...parts: string[]): Promise<string> {
   });
 }
 
+test('OPTIONS names the methods of all routers', async () => {
+  const { status, headers } = await system.call('OPTIONS', '/v1/notes');
+  expect([status, headers.get('allow')]).toEqual([204, 'POST, GET, HEAD, OPTIONS']);
+});
+
 describe('a body', () => {
   test.each<[string, CallOptions, string, string[] | undefined]>([
     ['that is not JSON', { raw: '{"text":' }, 'json-malformed', undefined],
