@@ -67,6 +67,20 @@ describe('log', () => {
     for (const secret of planted) expect(text).not.toContain(secret);
   });
 
+  test('tells neither one-time tokens within texts nor secrets under other names', () => {
+    const token = '0193b1f0-1111-4222-8333-444455556666.0123456789abcdef0123456789abcdef';
+    const text = written({}, (log) => {
+      log.info('Mailed.', {
+        note: `use ${token}.`,
+        smtpPass: 'hunter2',
+        cookies: 'hunter2',
+        secrets: ['hunter2'],
+      });
+    });
+    expect(text).toContain('use [redacted].');
+    expect(text).not.toContain('hunter2');
+  });
+
   test('lines are JSON with level, time, message and fields', () => {
     const text = written({ fields: { service: 'edge' } }, (log) => {
       log.with({ stream: 'product-1' }).info('Appended.', { revision: 3 });

@@ -10,11 +10,15 @@ export const omitted = '[omitted]';
 /** Ends of key names (lower case, without `_` and `-`) whose values are never shown. */
 const secretEndings = [
   'password',
+  'passwd',
+  'pass',
   'passphrase',
   'secret',
+  'secrets',
   'token',
   'authorization',
   'cookie',
+  'cookies',
   'apikey',
   'privatekey',
   'encryptionkey',
@@ -65,6 +69,7 @@ const patterns: readonly (readonly [mark: string, RegExp, string])[] = [
   ['sealed:', /sealed:[\w.:=+/-]+/g, redacted],
   ['://', /:\/\/[^\s/@]{1,400}@/g, `://${redacted}@`],
   ['eyJ', /\beyJ[\w-]{6,}\.[\w-]{2,}(?:\.[\w-]*)?/g, redacted],
+  ['-', /\b[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}\.[\da-f]{32}\b/g, redacted],
   ['earer', /\b(bearer) +[\w.~+/=-]+/gi, `$1 ${redacted}`],
   ['asic', /\b(basic) +[\w+/=]{6,}/gi, `$1 ${redacted}`],
   ['@', /[\p{L}\p{N}._%+'-]{1,64}@[\p{L}\p{N}-]{1,63}(?:\.[\p{L}\p{N}-]{1,63})+/gu, redacted],
@@ -76,7 +81,7 @@ const patterns: readonly (readonly [mark: string, RegExp, string])[] = [
   ],
 ];
 
-/** A text without what looks like an e-mail address, a bearer token, a sealed value or credentials in a URL. */
+/** A text without what looks like an e-mail address, a bearer or one-time token, a sealed value or credentials in a URL. */
 export function redactText(text: string): string {
   let result = text.length > maxLength ? `${text.slice(0, maxLength)}…` : text;
   for (const [mark, pattern, replacement] of patterns) {
