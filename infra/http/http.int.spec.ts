@@ -130,8 +130,11 @@ describe('queries', () => {
       code: 'position-timeout',
       about: { position: '9'.repeat(20), reached: head, waitedMs: 50 },
     });
-    const odd = await system.call('GET', '/v1/notes', { token, headers: { 'daybook-min-position': 'a b' } });
-    expect([odd.status, odd.json?.['code']]).toEqual([400, 'header-invalid']);
+    for (const odd of ['a b', 'abc', '-1', '1.5', '9'.repeat(23)]) {
+      const headers = { 'daybook-min-position': odd };
+      const refused = await system.call('GET', '/v1/notes', { token, headers });
+      expect([odd, refused.status, refused.json?.['code']]).toEqual([odd, 400, 'header-invalid']);
+    }
   });
 
   test('take other forms by Accept', async () => {

@@ -104,7 +104,8 @@ function queryStringOf(request: Request): Readonly<Record<string, unknown>> {
 
 function minimumOf(header: string | readonly string[] | undefined): Position | undefined {
   if (header === undefined) return undefined;
-  if (typeof header === 'string' && /^[\w.:-]{1,64}$/.test(header)) return header as Position;
+  // The form that every position has: as many digits as `beginning`.
+  if (typeof header === 'string' && /^\d{20}$/.test(header)) return header as Position;
   throw new ProblemError(
     edgeProblem('header-invalid', {
       errors: [
