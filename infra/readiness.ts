@@ -4,17 +4,22 @@ import type { Readiness } from './platform.ts';
 /** Looks at one part. Answers with a detail worth showing; a throw means that the part cannot do its work. */
 export type ReadinessCheck = () => Promise<string | undefined>;
 
-/** How long a part may take to answer. */
-const limitMs = 2_000;
-
-/** Asks all parts at once. Details are fit for anybody: messages of known failures, never of unknown ones. */
-export async function askParts(checks: Readonly<Record<string, ReadinessCheck>>): Promise<Readiness> {
-  const asked = Object.entries(checks).map(async ([name, check]) => [name, await ask(check)] as const);
+/**
+ * Asks all parts at once. Details are fit for anybody: messages of known failures, never of unknown ones.
+ * @param limitMs how long a part may take to answer
+ */
+export async function askParts(
+  checks: Readonly<Record<string, ReadinessCheck>>,
+  limitMs = 2_000,
+): Promise<Readiness> {
+  const asked = Object.entries(checks).map(
+    async ([name, check]) => [name, await ask(check, limitMs)] as const,
+  );
   const parts = Object.fromEntries(await Promise.all(asked));
   return { ready: Object.values(parts).every(({ ready }) => ready), parts };
 }
 
-async function ask(check: ReadinessCheck): Promise<Readiness['parts'][string]> {
+async function ask(check: ReadinessCheck, limitMs: number): Promise<Readiness['parts'][string]> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, fail) => {
     timer = setTimeout(() => {

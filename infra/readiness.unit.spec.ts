@@ -20,6 +20,6 @@ test('ready when every part is; details are shown, unknown failures are not', as
 });
 
 test('a part that does not answer is not waited for', async () => {
-  const silent = await askParts({ a: () => new Promise(() => undefined) });
+  const silent = await askParts({ a: () => new Promise(() => undefined) }, 10);
   expect(silent.parts['a']).toEqual({ ready: false, detail: 'It does not answer in time.' });
 });
