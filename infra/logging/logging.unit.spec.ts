@@ -114,8 +114,8 @@ describe('log', () => {
   test('ordinary values stay as they are', () => {
     const fields = { stream: 'product-1', revision: 0, ok: true, nothing: null, ids: ['a', 'b'], tokens: 3 };
     expect(redactFields(fields)).toEqual(fields);
-    expect(redactText('/work/node_modules/@daybook/kernel/errors.ts:12:3')).toBe(
-      '/work/node_modules/@daybook/kernel/errors.ts:12:3',
+    expect(redactText('/srv/node_modules/@daybook/kernel/errors.ts:12:3')).toBe(
+      '/srv/node_modules/@daybook/kernel/errors.ts:12:3',
     );
   });
 
