@@ -8,6 +8,7 @@ import type { Runnable } from '../program.ts';
 import { exitCodes, type ExitCode } from '../sentences.ts';
 import { services } from '../services.ts';
 import { stopSignals } from '../signals.ts';
+import { untilReady } from '../until-ready.ts';
 
 /** Ports when nobody says, so that all of them can run on one machine. */
 const usualPorts = {
@@ -55,6 +56,7 @@ async function runService(name: Exclude<Runnable, 'database'>, options: CommonOp
   try {
     const instance = held === undefined ? {} : { instance: held.instance };
     const running = await startAlone(service, { config, databaseUrl: database.url, log, ...instance });
+    await untilReady(running.ready, signals.signal);
     log.info('The service is ready.', { url: running.url });
     await signals.stopped;
     await running.stop();

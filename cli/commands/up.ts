@@ -14,6 +14,7 @@ import type { UpOptions } from '../program.ts';
 import { exitCodes, type ExitCode } from '../sentences.ts';
 import { stopSignals, type StopSignals } from '../signals.ts';
 import { screenFor, type Screen } from '../terminal/screen.ts';
+import { untilReady } from '../until-ready.ts';
 
 /** Runs everything in this process until a signal; with the demo on top, if asked. */
 export async function up(options: UpOptions): Promise<ExitCode> {
@@ -32,6 +33,7 @@ export async function up(options: UpOptions): Promise<ExitCode> {
     const databaseUrl = config.database.url ?? (await embeddedUrl(folder, log, cleanUp));
     const daybook = await startTogether({ config, databaseUrl, log });
     cleanUp.push(daybook.stop);
+    await untilReady(daybook.ready, signals.signal);
     log.info('Daybook is ready.', { url: daybook.url });
     if (demo !== undefined) await play(demo, daybook, screen, signals);
     else if (process.stdout.isTTY) screen.print(greeting(daybook.url, folder));
