@@ -4,8 +4,3 @@
 export function later(instant: string, ms: number): string {
   return new Date(Date.parse(instant) + ms).toISOString();
 }
-
-/** Milliseconds from one instant to another. */
-export function msBetween(from: string, to: string): number {
-  return Date.parse(to) - Date.parse(from);
-}
