@@ -66,8 +66,10 @@ describe('starting and stopping', () => {
     );
     expect(residentMb(second.process)).toBeLessThan(350);
     const call = callerOf({ commands: second.url, queries: second.url });
-    const seen = must(await call('GET', '/v1/events?limit=100', { token: person.token }), 200);
-    expect(JSON.stringify(seen)).toContain(person.userId);
+    await eventually(async () => {
+      const seen = must(await call('GET', '/v1/events?limit=100', { token: person.token }), 200);
+      expect(JSON.stringify(seen)).toContain(person.userId);
+    });
   }, 60_000);
 
   test('the second of two in one folder says so and leaves; the first goes on', async () => {

@@ -2,6 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import { catalogue } from '@daybook/cli/demo/shop/catalogue.ts';
 import { expectation } from '@daybook/cli/demo/shop/expectations.ts';
 import { must } from '../support/caller.ts';
+import { eventually } from '../support/eventually.ts';
 import { checked, pageOf, track, type Page, type Stage } from './stage.ts';
 
 /** Every product of the demo shop ends as a faithful observer would have it. */
@@ -24,17 +25,18 @@ export function outcomesSuite(stage: () => Stage): void {
         }
         const { amountMinor } = stage().shop.listing(product.slug);
         expect(seen).toMatchObject({ price: { amountMinor, currency: product.currency } });
-        const prices = must(await person.call('GET', `/v1/market/products/${productId}/prices`), 200) as Page<
-          Record<string, unknown>
-        >;
-        expect(prices.items).toEqual([
-          expect.objectContaining({
-            amountMinor,
-            currency: product.currency,
-            method: expected.method,
-            snapshotHash: expect.stringMatching(/^[0-9a-f]{64}$/),
-          }),
-        ]);
+        // The history is a read model of its own: it may come a moment after the product.
+        await eventually(async () => {
+          const prices = must(await person.call('GET', `/v1/market/products/${productId}/prices`), 200);
+          expect((prices as Page<unknown>).items).toEqual([
+            expect.objectContaining({
+              amountMinor,
+              currency: product.currency,
+              method: expected.method,
+              snapshotHash: expect.stringMatching(/^[0-9a-f]{64}$/),
+            }),
+          ]);
+        });
       }
     }, 120_000);
 
