@@ -6,6 +6,7 @@ import { loadConfig, type Environment } from '@daybook/infra/config/load.ts';
 import type { ConfigOf, DaybookConfig, SettingsSchema } from '@daybook/infra/config/settings.ts';
 import { runningEmbeddedPostgres } from '@daybook/infra/database/embedded.ts';
 import { keepEmbeddedPostgres } from '@daybook/infra/database/kept-postgres.ts';
+import { armFailpoints } from '@daybook/infra/failpoints/failpoint.ts';
 import { pinoLog } from '@daybook/infra/logging/pino-log.ts';
 import { DaybookError } from '@daybook/kernel/errors.ts';
 import type { Log } from '@daybook/kernel/ports/outside.ts';
@@ -37,8 +38,14 @@ export async function invocation<S extends SettingsSchema>(
     ...(options.port === undefined ? {} : { PORT: String(options.port) }),
     ...more(env),
   });
+  armed ??= armFailpoints((config as InstallationConfig).installation?.failpoints ?? []);
   return { folder, config };
 }
+
+type InstallationConfig = Readonly<{ installation?: DaybookConfig['installation'] }>;
+
+/** A process arms its failpoints once, however often it reads its configuration. */
+let armed: (() => void) | undefined;
 
 /** The log of a process: on standard output, or in a file where the terminal shows something else. */
 export function openLog(

@@ -99,6 +99,20 @@ describe('loadConfig', () => {
     );
   });
 
+  test('failpoints are read by name, told where they are none, and refused in production', () => {
+    const { installation } = loadConfig(daybookSettings, {
+      DAYBOOK_DATA: folder,
+      FAILPOINTS: 'relay.read:2:kill',
+    });
+    expect(installation.failpoints).toMatchObject([{ name: 'relay.read', nth: 2, action: { do: 'kill' } }]);
+    expect(problemsOf({ FAILPOINTS: 'relay.red:1:kill' })).toEqual([
+      'FAILPOINTS: "relay.red" is no failpoint; docs/reference/failpoints.md lists them',
+    ]);
+    expect(problemsOf({ ...good, FAILPOINTS: 'relay.read:1:kill' })).toEqual([
+      'FAILPOINTS: is not accepted in production',
+    ]);
+  });
+
   test('reports all problems together, by variable, without any value', () => {
     const problems = problemsOf({
       PORT: 'eighty-planted',

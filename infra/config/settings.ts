@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { resolve } from 'node:path';
 import { z } from 'zod';
 import type { Config } from './load.ts';
-import { duration, flag, httpUrl, list, origins, wholeNumber } from './values.ts';
+import { duration, failpointPlans, flag, httpUrl, list, origins, wholeNumber } from './values.ts';
 import { variable } from './variable.ts';
 
 /** The slices of which each service composes its schema. Their names are the headings of the reference page. */
@@ -22,6 +22,12 @@ export const installationSettings = z.object({
       about: 'Folder of the embedded PostgreSQL, stored pages, the local mailbox and development secrets.',
     },
   ),
+  failpoints: variable(failpointPlans.optional(), {
+    name: 'FAILPOINTS',
+    about:
+      'Places at which this process dies, stops, fails or waits, for tests of faults: `name:nth:kill|stop|throw|delay:ms`, separated by commas; see [failpoints](failpoints.md).',
+    production: 'forbidden',
+  }),
 });
 
 export const databaseSettings = z.object({

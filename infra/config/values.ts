@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { readFailpoints } from '../failpoints/plan.ts';
 
 /** Schemas of the texts that stand in environment variables. */
 
@@ -34,3 +35,10 @@ export const origins = list.refine(
   (items) => items.every((item) => URL.canParse(item) && new URL(item).origin === item),
   'must be origins such as https://app.example, separated by commas; * is not accepted',
 );
+
+/** Entries of `FAILPOINTS`; each that cannot be read is told. */
+export const failpointPlans = z.string().transform((text, context) => {
+  const { plans, problems } = readFailpoints(text);
+  for (const problem of problems) context.addIssue(problem);
+  return plans;
+});
