@@ -24,6 +24,11 @@ export function contractStore(store: EventStore, vault: Vault): EventStore {
     readAll: (options) => current(store.readAll(options)),
     subscribeAll: (options) => current(store.subscribeAll(options)),
     head: () => store.head(),
+    at: async (position) => {
+      const event = await store.at(position);
+      return event === undefined ? undefined : toCurrent(event);
+    },
+    identity: () => store.identity(),
     close: () => store.close(),
   };
 }

@@ -1,6 +1,13 @@
+import { randomUUID } from 'node:crypto';
 import { revisionConflict } from '@daybook/kernel/errors.ts';
 import { beginning, type Metadata, type Position, type RecordedEvent } from '@daybook/kernel/event.ts';
-import type { Appended, EventStore, Expected, Pages } from '@daybook/kernel/ports/event-store.ts';
+import type {
+  Appended,
+  EventStore,
+  Expected,
+  LogIdentity,
+  Pages,
+} from '@daybook/kernel/ports/event-store.ts';
 import { memoryWakeups, type Wakeups } from '../database/wakeups.ts';
 import { appendRequest, storeClosed, type AppendRequest } from './append-request.ts';
 import { fromPosition, toPosition } from './position.ts';
@@ -13,11 +20,18 @@ export type MemoryLog = Readonly<{
   streams: Map<string, RecordedEvent[]>;
   byId: Map<string, RecordedEvent>;
   wakeups: Wakeups;
+  identity: LogIdentity;
 }>;
 
 /** An empty log. */
 export function memoryLog(): MemoryLog {
-  return { events: [], streams: new Map(), byId: new Map(), wakeups: memoryWakeups() };
+  return {
+    events: [],
+    streams: new Map(),
+    byId: new Map(),
+    wakeups: memoryWakeups(),
+    identity: { log: randomUUID(), epoch: '1' },
+  };
 }
 
 const defaultPageSize = 500;
@@ -69,6 +83,8 @@ export function memoryEventStore(options: { log?: MemoryLog; now?: () => string 
         poll: { shortestMs: 1_000, longestMs: 1_000 },
       }),
     head: async () => toPosition(log.events.length),
+    at: async (position) => log.events[fromPosition(position) - 1],
+    identity: async () => log.identity,
     close: async () => {
       closing.abort();
     },

@@ -8,6 +8,7 @@ import { appendRequest } from './append-request.ts';
 import { eventColumns, textTypes, toEvents, type EventRow } from './event-row.ts';
 import { makeGroupCommit, type GroupCommitLimits } from './group-commit.ts';
 import { pagesAhead } from './pages-ahead.ts';
+import { logIdentity } from './log-epoch.ts';
 import { fromPosition, toPosition } from './position.ts';
 import { readTogether } from './read-together.ts';
 import { tail, type PollLimits } from './tail.ts';
@@ -18,7 +19,7 @@ export type PostgresEventStoreOptions = Readonly<{
   wakeups: Wakeups;
   log: Log;
   limits?: Partial<GroupCommitLimits>;
-  /** Longest wait for a group's answer before its connection is given up. Default 20 000. */
+  /** Longest wait for a group's answer before its connection is given up. Default 30 000, the longest statement. */
   answerLimitMs?: number;
   /** Pauses of a subscription that waits. Default 20 to 500: two statements a second where nothing happens. */
   poll?: PollLimits;
@@ -42,7 +43,7 @@ export function postgresEventStore(options: PostgresEventStoreOptions): EventSto
     database,
     wakeups,
     log,
-    answerLimitMs = 20_000,
+    answerLimitMs = 30_000,
     poll = { shortestMs: 20, longestMs: 500 },
   } = options;
   const closing = new AbortController();
@@ -105,6 +106,11 @@ export function postgresEventStore(options: PostgresEventStoreOptions): EventSto
       const rows = await query<readonly [string]>(database.pool, 'log.head', headText, []);
       return toPosition(rows[0]?.[0] ?? 0);
     },
+    at: async (position) => {
+      const [event] = await events('log.at', atText, [fromPosition(position)]);
+      return event;
+    },
+    identity: () => logIdentity(database.pool),
     close: async () => {
       closing.abort();
       await groups.close();
@@ -118,6 +124,7 @@ const maxRevision = 2_147_483_647;
 
 const readAllText = `select ${eventColumns} from log.events where position > $1 order by position limit $2`;
 const readBackwardsText = `select ${eventColumns} from log.events where stream = $1 and revision <= $2 order by revision desc limit $3`;
+const atText = `select ${eventColumns} from log.events where position = $1`;
 const headText = 'select coalesce(max(position), 0) from log.events';
 
 async function query<R extends readonly unknown[] = EventRow>(

@@ -63,6 +63,9 @@ const statusOf: Readonly<Record<ErrorCode, readonly [status: number, retryAfterS
   'partition-mismatch': [500],
   'position-timeout': [503, 1],
   'configuration-invalid': [500],
+  'log-mismatch': [503, 60],
+  'backup-invalid': [500],
+  'restore-refused': [500],
   'data-folder-unusable': [500],
   aborted: [503, 1],
 };

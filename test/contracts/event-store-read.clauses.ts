@@ -110,6 +110,36 @@ export const readClauses: readonly Clause<EventStoreSubject>[] = [
     },
   },
   {
+    name: 'at-position',
+    sentence:
+      'at yields the event of a position, and nothing for a position behind the end or before the first',
+    run: async ({ store, another }) => {
+      assert.equal(await store.at(beginning), undefined);
+      await store.append(newStream(), 'no-stream', makeEvents(3));
+      const end = await store.head();
+      await store.append(newStream(), 'no-stream', makeEvents(2));
+      const all = await collect(store.readAll());
+      const other = another();
+      for (const event of all) assert.deepEqual(await other.at(event.position), event);
+      assert.equal((await store.at(end))?.id, all[2]?.id);
+      // As after the log lost its end: a position that the log would issue, and did not.
+      const next = end.replace(/.$/, String(all.length + 1)) as typeof end;
+      assert.ok(next > end);
+      assert.equal(await store.at(next), undefined);
+    },
+  },
+  {
+    name: 'identity',
+    sentence: 'all stores on one log have one identity, which nothing that is appended changes',
+    run: async ({ store, another }) => {
+      const identity = await store.identity();
+      assert.ok(identity.log.length > 0 && identity.epoch.length > 0);
+      await store.append(newStream(), 'no-stream', makeEvents(1));
+      assert.deepEqual(await store.identity(), identity);
+      assert.deepEqual(await another().identity(), identity);
+    },
+  },
+  {
     name: 'positions-are-printable',
     sentence:
       'positions are printable text whose code-unit order is the order of the log, also past powers of ten',
