@@ -1,7 +1,7 @@
 /**
  * Runs the tests: `node test/run.ts [unit|int|e2e|faults|all|everything] [jest arguments]`; `all` are the first three,
  * `everything` is with faults. Starts the one PostgreSQL that tests share, hands everything else to jest, and ends with
- * one line `N passed, N failed`.
+ * one line `N passed, N failed`. With `--write`, pages that tests compare with what is so are written anew.
  */
 import { spawn } from 'node:child_process';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
@@ -25,7 +25,8 @@ type Counts = Record<
 >;
 
 const known = ['all', 'everything', ...rounds.flatMap(({ tiers }) => tiers)];
-const [first = 'all', ...others] = process.argv.slice(2);
+const [first = 'all', ...others] = process.argv.slice(2).filter((argument) => argument !== '--write');
+if (process.argv.includes('--write')) process.env['WRITE_PAGES'] = '1';
 const tier = known.includes(first) ? first : 'all';
 const jestArguments = known.includes(first) ? others : [first, ...others];
 

@@ -2,7 +2,7 @@
  * Contract suites: the promises of a port as data, run against every adapter, and against broken adapters that must
  * fail. A port's suite is a list of clauses; an adapter's spec names the adapter and how to make one.
  */
-import { describe, test } from '@jest/globals';
+import { describe, expect, test } from '@jest/globals';
 
 /** One promise of a port. `run` throws where the promise is not kept. */
 export type Clause<P> = Readonly<{
@@ -17,6 +17,9 @@ export type Clause<P> = Readonly<{
 export type Subject<P> = Readonly<{ port: P; close(): Promise<void> }>;
 
 export type MakeSubject<P> = () => Promise<Subject<P>>;
+
+/** An adapter that breaks one promise on purpose, and the clause that is there to notice. */
+export type Broken<P> = Readonly<{ name: string; clause: string; make: MakeSubject<P> }>;
 
 /** Registers one test a clause, each on a subject of its own. */
 export function registerContract<P>(
@@ -34,11 +37,26 @@ export function registerContract<P>(
   });
 }
 
-/** Names of the clauses a subject breaks, in the order of the suite. A broken adapter must break the one meant for it. */
-export async function failingClauses<P>(
+/** Registers one test a broken adapter: the clause meant for it fails. */
+export function registerBroken<P>(
+  portName: string,
   clauses: readonly Clause<P>[],
-  make: MakeSubject<P>,
-): Promise<string[]> {
+  broken: readonly Broken<P>[],
+): void {
+  describe(`${portName}: broken adapters are caught`, () => {
+    test.each(broken)(
+      '$name: $clause',
+      async ({ clause, make }) => {
+        const meant = clauses.filter(({ name }) => name === clause);
+        expect(await failingClauses(meant, make)).toEqual([clause]);
+      },
+      60_000,
+    );
+  });
+}
+
+/** Names of the clauses a subject breaks, in the order of the suite. */
+async function failingClauses<P>(clauses: readonly Clause<P>[], make: MakeSubject<P>): Promise<string[]> {
   const failing: string[] = [];
   for (const clause of clauses) {
     try {

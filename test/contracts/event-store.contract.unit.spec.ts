@@ -1,4 +1,5 @@
-import { registerContract } from './contract.ts';
+import { registerBroken, registerContract } from './contract.ts';
+import { brokenEventStores } from './event-store.broken.ts';
 import { eventStoreClauses } from './event-store.contract.ts';
 import { memorySubject } from './event-store.memory-subject.ts';
 
@@ -8,3 +9,4 @@ registerContract(
   eventStoreClauses,
   memorySubject((store) => store),
 );
+registerBroken('event store', eventStoreClauses, brokenEventStores);

@@ -3,15 +3,10 @@ import assert from 'node:assert/strict';
 import { isDaybookError, type ErrorCode } from '@daybook/kernel/errors.ts';
 import type { SchemaRegistry } from '@daybook/kernel/ports/outside.ts';
 
-import { registerContract, type Clause, type MakeSubject } from './contract.ts';
+import type { Clause } from './contract.ts';
 
 /** A registry, and another one over the same schemas, as a second process has it. */
 export type RegistrySubject = Readonly<{ registry: SchemaRegistry; another: () => SchemaRegistry }>;
-
-/** Registers one test a promise for an adapter. */
-export function schemaRegistryContract(name: string, make: MakeSubject<RegistrySubject>): void {
-  registerContract('schema registry', name, schemaRegistryClauses, make);
-}
 
 type Field = Readonly<{ name: string; type: unknown; default?: unknown }>;
 

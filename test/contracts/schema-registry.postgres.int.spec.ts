@@ -1,9 +1,9 @@
 import { postgresSchemaRegistry } from '@daybook/infra/registry/postgres.ts';
-import { freshDatabase } from '@daybook/test/support/postgres.ts';
+import { freshDatabase } from '../support/postgres.ts';
+import { registerContract } from './contract.ts';
+import { schemaRegistryClauses } from './schema-registry.contract.ts';
 
-import { schemaRegistryContract } from './schema-registry.contract.ts';
-
-schemaRegistryContract('postgres', async () => {
+registerContract('schema registry', 'postgres', schemaRegistryClauses, async () => {
   const { database, drop } = await freshDatabase();
   const another = () => postgresSchemaRegistry(database);
   return { port: { registry: another(), another }, close: drop };
