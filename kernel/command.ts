@@ -1,5 +1,5 @@
 import type { Decider, Decision, Rejection } from './decider.ts';
-import type { Actor, Event, StreamName } from './event.ts';
+import type { Actor, Event, Step, StreamName } from './event.ts';
 import type { Schema } from './schema.ts';
 
 /** What a person, an API key or a service may be within a tenant. */
@@ -18,6 +18,7 @@ export type CommandContext = Readonly<{
   commandId: string;
   correlationId: string;
   causationId?: string;
+  steps?: readonly Step[];
   traceparent?: string;
   /** ISO 8601, UTC. */
   now: string;
@@ -77,6 +78,8 @@ export type CommandDefinition<In, C, E extends Event, S, R extends Rejection, Ou
 /** One delivery of a command, ready to be decided on any history of its stream. */
 export type PreparedCommand = Readonly<{
   stream: StreamName;
+  /** Whose fold `initialState` and `evolve` are: a state that is kept serves commands of the same decider only. */
+  decider: object;
   /** Absent: that of the stream. */
   tenantId?: string;
   initialState: () => unknown;
@@ -136,6 +139,7 @@ export function defineCommand<In, const C, E extends Event, S, R extends Rejecti
       });
       return {
         stream: `${decider.category}-${streamId}`,
+        decider,
         ...(tenantId === undefined ? {} : { tenantId }),
         initialState: decider.initialState,
         evolve: (state, event) => decider.evolve(state as S, event as E),

@@ -24,6 +24,17 @@ export function latest(...positions: readonly Position[]): Position {
 /** Who caused a change. `id` is a user id, an API key id, or the name of a process or system part. */
 export type Actor = Readonly<{ kind: 'user' | 'apiKey' | 'process' | 'system' | 'anonymous'; id: string }>;
 
+/** A step on the way from a recorded event to a command: what was said, waited for or done in between. */
+export type Step = Readonly<{
+  kind: 'event' | 'message' | 'timer' | 'effect';
+  /** Type of the event or message, name of the timer or effect. */
+  name: string;
+  /** Where the event stands (`product-…@12`), else the id of the message, timer or effect. */
+  ref: string;
+  /** ISO 8601, UTC: when it was recorded, published, due or asked for. */
+  at: string;
+}>;
+
 /** Stands on every event and every topic message made from one. */
 export type Metadata = Readonly<{
   /** Version of the event's schema in which `data` is written. */
@@ -32,10 +43,17 @@ export type Metadata = Readonly<{
   actor: Actor;
   /** The command whose handling recorded the event. */
   commandId: string;
+  /** Its name. Absent on topic messages, and on events recorded before it was kept. */
+  command?: string;
   /** Shared by everything that one request led to. */
   correlationId: string;
   /** The event or command that directly caused the command; absent where a person did. */
   causationId?: string;
+  /**
+   * The way from the last recorded event to the command, in order; the event itself comes first. Absent where a request
+   * led to it. Messages and timers are not kept for ever: what is known of them later stands here.
+   */
+  steps?: readonly Step[];
   /** W3C trace context of the request. */
   traceparent?: string;
 }>;
@@ -55,6 +73,20 @@ export type RecordedEvent<E extends Event = Event> = NewEvent<E> &
     /** ISO 8601, UTC, milliseconds. Set by the store; order never depends on it. */
     recordedAt: string;
   }>;
+
+/** Where an event stands, as steps name it: `product-…@12`. */
+export function printPlace({
+  stream,
+  revision,
+}: Readonly<{ stream: StreamName; revision: Revision }>): string {
+  return `${stream}@${String(revision)}`;
+}
+
+/** The place that `printPlace` wrote; null for any other text. */
+export function readPlace(text: string): Readonly<{ stream: StreamName; revision: Revision }> | null {
+  const [, stream, revision] = /^([^-@]+-.+)@(\d+)$/.exec(text) ?? [];
+  return stream === undefined ? null : { stream: stream as StreamName, revision: Number(revision) };
+}
 
 /** The id part of a stream name: everything after the first hyphen. */
 export function streamId(stream: StreamName): string {

@@ -2,11 +2,23 @@ import { describe, expect, test } from '@jest/globals';
 import { defineCommand, type CommandContext } from './command.ts';
 import { accept, fold, reject, type Decider } from './decider.ts';
 import { DaybookError, errorCodes, isDaybookError, revisionConflict } from './errors.ts';
-import { beginning, latest, streamCategory, streamId, type Event, type Position } from './event.ts';
+import {
+  beginning,
+  latest,
+  printPlace,
+  readPlace,
+  streamCategory,
+  streamId,
+  type Event,
+  type Position,
+  type Step,
+} from './event.ts';
 import { erased, isSealed } from './ports/outside.ts';
 import { done } from './ports/topics.ts';
+import { stepsTo, type TimerDue, type TopicMessage } from './process.ts';
 import { defineQuery } from './query.ts';
 import type { Schema } from './schema.ts';
+import { recorded } from './specification.ts';
 
 type Lamp = Event<'LampLit', { lampId: string }> | Event<'LampPutOut', { lampId: string }>;
 type LampState = { lit: boolean };
@@ -141,4 +153,67 @@ test('a query definition keeps what it is', async () => {
   expect(
     await query.run(null, { id: '7' }, { tenantId: 't', actor: context.actor, now: context.now }),
   ).toEqual({ id: '7' });
+});
+
+describe('the way from an event to a command', () => {
+  const [event] = recorded([
+    {
+      type: 'LampLit',
+      data: {},
+      stream: 'lamp-a-1',
+      at: '2026-01-01T00:00:00.000Z',
+      metadata: { steps: [] },
+    },
+  ]);
+  if (event === undefined) throw new Error('There is no event.');
+  const ofEvent: Step = { kind: 'event', name: 'LampLit', ref: 'lamp-a-1@0', at: event.recordedAt };
+  const message = (id: string, steps?: readonly Step[]): TopicMessage => ({
+    type: 'Seen',
+    id,
+    data: {},
+    recordedAt: '2026-01-01T00:00:01.000Z',
+    metadata: { ...event.metadata, ...(steps === undefined ? {} : { steps }) },
+  });
+
+  test('begins anew at each event, whatever led to it', () => {
+    expect(stepsTo(event)).toEqual([ofEvent]);
+  });
+
+  test('goes on through messages and timers', () => {
+    const due: TimerDue = {
+      ...message('timer-1', [ofEvent]),
+      type: 'TimerDue',
+      data: { timer: 'check', dueAt: '2026-01-02T00:00:00.000Z' },
+    };
+    const ofTimer: Step = {
+      kind: 'timer',
+      name: 'check',
+      ref: 'timer-1',
+      at: '2026-01-02T00:00:00.000Z',
+    };
+    expect(stepsTo(due)).toEqual([ofEvent, ofTimer]);
+    expect(stepsTo(message('m', [ofEvent, ofTimer])).map(({ ref }) => ref)).toEqual([
+      'lamp-a-1@0',
+      'timer-1',
+      'm',
+    ]);
+    expect(stepsTo(message('m'))).toHaveLength(1);
+  });
+
+  test('that turns in a circle keeps its beginning and its last steps', () => {
+    let steps: readonly Step[] = [ofEvent];
+    for (let turn = 0; turn < 40; turn += 1) steps = stepsTo(message(`m${String(turn)}`, steps));
+    expect(steps).toHaveLength(12);
+    expect([steps[0], steps[1]?.ref, steps[11]?.ref]).toEqual([ofEvent, 'm29', 'm39']);
+  });
+
+  test('names events by their place', () => {
+    expect(readPlace(printPlace({ stream: 'lamp-a@b-1', revision: 12 }))).toEqual({
+      stream: 'lamp-a@b-1',
+      revision: 12,
+    });
+    expect(['', 'lamp@1', 'lamp-1', '-1@2', 'a-b@-1', 'a-b@1.5'].map(readPlace)).toEqual(
+      Array.from({ length: 6 }, () => null),
+    );
+  });
 });

@@ -1,5 +1,5 @@
 import type { CommandCall } from './command.ts';
-import type { Event, Metadata, RecordedEvent } from './event.ts';
+import { printPlace, type Event, type Metadata, type RecordedEvent, type Step } from './event.ts';
 
 /** A message of a topic other than the events topic. */
 export type TopicMessage<T extends string = string, D = unknown> = Event<T, D> &
@@ -90,4 +90,19 @@ export function defineProcess<I extends Input, S>(process: Process<I, S>): AnyPr
     evolve: (state, input) => process.evolve(state as S, input as I | TimerDue),
     react: (input, state) => process.react(input as I | TimerDue, state as S),
   };
+}
+
+/** Most steps that are carried on. Only a way that passes topics again and again without an event between has more. */
+const mostSteps = 12;
+
+/** The way to what an input leads to: that to the input, and the input itself. A recorded event begins anew. */
+export function stepsTo(input: Input | TimerDue): readonly Step[] {
+  const { type: name, id: ref, recordedAt: at } = input;
+  if ('position' in input) return [{ kind: 'event', name, ref: printPlace(input), at }];
+  const before = input.metadata.steps ?? [];
+  const step: Step =
+    name === 'TimerDue'
+      ? { kind: 'timer', name: (input as TimerDue).data.timer, ref, at: (input as TimerDue).data.dueAt }
+      : { kind: 'message', name, ref, at };
+  return [...before.slice(0, 1), ...before.slice(1).slice(2 - mostSteps), step];
 }

@@ -3,7 +3,7 @@
  * event carries. https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/bindings/kafka-protocol-binding.md
  */
 import { DaybookError } from '@daybook/kernel/errors.ts';
-import type { Actor, Metadata, Position, RecordedEvent, StreamName } from '@daybook/kernel/event.ts';
+import type { Actor, Metadata, Position, RecordedEvent, Step, StreamName } from '@daybook/kernel/event.ts';
 
 export type Headers = Readonly<Record<string, string>>;
 
@@ -35,6 +35,8 @@ export function headersOf(attributes: Attributes, place?: Place): Headers {
     ce_commandid: metadata.commandId,
     ce_correlationid: metadata.correlationId,
   };
+  if (metadata.command !== undefined) headers['ce_command'] = metadata.command;
+  if (metadata.steps !== undefined) headers['ce_steps'] = JSON.stringify(metadata.steps);
   if (metadata.causationId !== undefined) headers['ce_causationid'] = metadata.causationId;
   if (metadata.traceparent !== undefined) headers['traceparent'] = metadata.traceparent;
   if (place === undefined) return headers;
@@ -49,7 +51,7 @@ export function headersOf(attributes: Attributes, place?: Place): Headers {
  * @throws `schema-incompatible` naming the header that is missing or malformed
  */
 export function attributesOf(headers: Headers, schemaVersion: number): Attributes {
-  const { ce_causationid: causationId, traceparent } = headers;
+  const { ce_command: command, ce_steps: steps, ce_causationid: causationId, traceparent } = headers;
   return {
     id: header(headers, 'ce_id'),
     type: header(headers, 'ce_type'),
@@ -61,7 +63,9 @@ export function attributesOf(headers: Headers, schemaVersion: number): Attribute
       actor: actorOf(header(headers, 'ce_actor')),
       commandId: header(headers, 'ce_commandid'),
       correlationId: header(headers, 'ce_correlationid'),
+      ...(command === undefined ? {} : { command }),
       ...(causationId === undefined ? {} : { causationId }),
+      ...(steps === undefined ? {} : { steps: stepsOf(steps) }),
       ...(traceparent === undefined ? {} : { traceparent }),
     },
   };
@@ -94,6 +98,16 @@ function actorOf(text: string): Actor {
   const kind = text.slice(0, colon);
   if (!actorKinds.has(kind)) throw malformed('ce_actor');
   return { kind: kind as Actor['kind'], id: text.slice(colon + 1) };
+}
+
+function stepsOf(text: string): readonly Step[] {
+  try {
+    const steps: unknown = JSON.parse(text);
+    if (Array.isArray(steps)) return steps as readonly Step[];
+  } catch {
+    // Told below, as any other header.
+  }
+  throw malformed('ce_steps');
 }
 
 function header(headers: Headers, name: string): string {

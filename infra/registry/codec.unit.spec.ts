@@ -17,7 +17,9 @@ const metadata: RecordedEvent['metadata'] = {
   actor: { kind: 'apiKey', id: 'key:7' },
   commandId: 'command-1',
   correlationId: 'correlation-1',
+  command: 'RenameProduct',
   causationId: 'cause-1',
+  steps: [{ kind: 'event', name: 'ProductTracked', ref: 'product-p@0', at: '2026-11-21T05:00:00.000Z' }],
   traceparent: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01',
 };
 
@@ -102,7 +104,7 @@ describe('events', () => {
 
   test('come back without what was not there', async () => {
     const codec = makeMessageCodec({ registry: memorySchemaRegistry() });
-    const { causationId: _c, traceparent: _t, ...few } = metadata;
+    const { command: _n, causationId: _c, steps: _s, traceparent: _t, ...few } = metadata;
     const bare = { ...renamed, metadata: few };
     expect(await codec.decode(await codec.encodeEvent(bare))).toStrictEqual(bare);
   });
@@ -141,6 +143,9 @@ describe('events', () => {
       ce_schemaversion: '1',
       ce_actor: 'apiKey:key:7',
       ce_commandid: 'command-1',
+      ce_command: 'RenameProduct',
+      ce_steps:
+        '[{"kind":"event","name":"ProductTracked","ref":"product-p@0","at":"2026-11-21T05:00:00.000Z"}]',
       ce_correlationid: 'correlation-1',
       ce_causationid: 'cause-1',
       traceparent: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01',
@@ -308,7 +313,15 @@ describe('what cannot be understood is refused', () => {
 
   const needed = Object.keys(headersOf({ ...renamed, source: '/' }, renamed)).filter(
     (name) =>
-      !['content-type', 'ce_specversion', 'ce_schemaversion', 'ce_causationid', 'traceparent'].includes(name),
+      ![
+        'content-type',
+        'ce_specversion',
+        'ce_schemaversion',
+        'ce_command',
+        'ce_steps',
+        'ce_causationid',
+        'traceparent',
+      ].includes(name),
   );
 
   test.each(needed)('a missing header %s', async (name) => {
@@ -320,6 +333,8 @@ describe('what cannot be understood is refused', () => {
   });
 
   test.each([
+    ['ce_steps', 'one'],
+    ['ce_steps', '{"kind":"event"}'],
     ['ce_actor', 'nobody'],
     ['ce_actor', 'robot:1'],
     ['ce_revision', '-1'],
@@ -346,7 +361,7 @@ describe('headers', () => {
       components: { schemas: Record<string, { properties: object; required: string[] }> };
     };
     const all = headersOf({ ...observed, source: '/' }, observed);
-    const { causationId: _c, traceparent: _t, ...few } = metadata;
+    const { command: _n, causationId: _c, steps: _s, traceparent: _t, ...few } = metadata;
     const required = headersOf({ ...observed, source: '/', metadata: few }, observed);
     expect(Object.keys(components.schemas['eventHeaders']?.properties ?? {}).sort()).toEqual(
       Object.keys(all).sort(),

@@ -1,4 +1,5 @@
 import type { CommandCall } from '@daybook/kernel/command.ts';
+import type { Step } from '@daybook/kernel/event.ts';
 import type { CommandDelivery, CommandResult, CommandSender } from '@daybook/kernel/ports/outside.ts';
 import { reportedCommandId } from './derived-ids.ts';
 
@@ -37,10 +38,12 @@ export function reporting(
   sender: CommandSender,
   effectId: string,
   metadata: CommandDelivery,
+  effect: Pick<Step, 'name' | 'at'>,
 ): EffectContext['send'] {
   let count = 0;
+  const steps: readonly Step[] = [...(metadata.steps ?? []), { kind: 'effect', ref: effectId, ...effect }];
   return (call) => {
     const commandId = reportedCommandId(effectId, count++);
-    return sender.send(call, { ...metadata, commandId, causationId: effectId });
+    return sender.send(call, { ...metadata, commandId, causationId: effectId, steps });
   };
 }

@@ -52,7 +52,7 @@ function messageOf(
 }
 
 function call(
-  { id, tenantId, metadata, attempts }: LeasedEffect,
+  { id, tenantId, metadata, attempts, createdAt }: LeasedEffect,
   { effect, input }: Extract<LeasedEffect['effect'], { kind: 'call' }>,
   signal: AbortSignal,
   { effects, sender }: EffectWorkOptions,
@@ -69,7 +69,7 @@ function call(
     metadata,
     attempt: attempts + 1,
     signal,
-    send: reporting(sender, id, metadata),
+    send: reporting(sender, id, metadata, { name: effect, at: createdAt }),
   });
 }
 

@@ -1,6 +1,12 @@
 import type { CommandDelivery } from '@daybook/kernel/ports/outside.ts';
 import type { Metadata, RecordedEvent } from '@daybook/kernel/event.ts';
-import type { AnyProcess, Effect, TimerDue, TopicMessage } from '@daybook/kernel/process.ts';
+import {
+  stepsTo,
+  type AnyProcess,
+  type Effect,
+  type TimerDue,
+  type TopicMessage,
+} from '@daybook/kernel/process.ts';
 import { effectIdOf, timerInputId } from './derived-ids.ts';
 import { nextOccurrence } from './next-occurrence.ts';
 
@@ -119,7 +125,10 @@ function step(
     const { tenantId, instanceId } = draft;
     switch (effect.kind) {
       case 'wake':
-        draft.timers.set(effect.timer, timerOf(effect, draft, { id, metadata }, { input, now }));
+        draft.timers.set(
+          effect.timer,
+          timerOf(effect, draft, { id, metadata: withoutTimers(metadata) }, { input, now }),
+        );
         break;
       case 'cancelWake':
         draft.timers.set(effect.timer, null);
@@ -179,8 +188,16 @@ function deliveryOf(
     commandId: effectId,
     correlationId,
     causationId: input.id,
+    steps: stepsTo(input),
     ...(traceparent === undefined ? {} : { traceparent }),
   };
+}
+
+/** A timer that sets itself again and again goes back to what first set it, not to each of its former times. */
+function withoutTimers(metadata: CommandDelivery): CommandDelivery {
+  return metadata.steps === undefined
+    ? metadata
+    : { ...metadata, steps: metadata.steps.filter(({ kind }) => kind !== 'timer') };
 }
 
 function changesOf(drafts: readonly Draft[]): Omit<ProcessChanges, 'effects'> {

@@ -122,5 +122,5 @@ export interface CommandSender {
 }
 
 export type CommandDelivery = Readonly<
-  Pick<Metadata, 'tenantId' | 'actor' | 'commandId' | 'correlationId' | 'causationId' | 'traceparent'>
+  Pick<Metadata, 'tenantId' | 'actor' | 'commandId' | 'correlationId' | 'causationId' | 'steps' | 'traceparent'>
 >;

@@ -132,6 +132,11 @@ const messageHeaders: Readonly<Record<string, Header>> = {
   },
   ce_commandid: { doc: 'The command whose handling led to it.' },
   ce_correlationid: { doc: 'Shared by everything that one request led to.' },
+  ce_command: { doc: 'Name of that command; on events.', optional: true },
+  ce_steps: {
+    doc: 'JSON: the way from the last recorded event to the command, a list of kind, name, ref and at.',
+    optional: true,
+  },
   ce_causationid: { doc: 'The event or command that directly caused the command.', optional: true },
   traceparent: { doc: 'W3C trace context of the request.', optional: true },
 };

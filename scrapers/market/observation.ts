@@ -1,5 +1,6 @@
 import { v5 } from 'uuid';
 import type { NewMessage } from '@daybook/infra/registry/codec.ts';
+import { stepsTo } from '@daybook/kernel/process.ts';
 import { currentVersion } from '@daybook/schemas/contracts.ts';
 import type { PriceObservation } from '@daybook/schemas/market/events.generated.ts';
 import type { ExtractionMethod, Money } from '@daybook/schemas/types/types.generated.ts';
@@ -55,6 +56,7 @@ export function observationMessage(request: ScrapeRequest, visit: Visit): NewMes
       actor: { kind: 'system', id: 'scrapers' },
       commandId: observationId,
       causationId: request.id,
+      steps: stepsTo(request),
     },
     recordedAt: visit.observedAt,
     key: request.metadata.tenantId,
