@@ -2,6 +2,7 @@ import pg from 'pg';
 import { DaybookError } from '@daybook/kernel/errors.ts';
 import type { Log } from '@daybook/kernel/ports/outside.ts';
 import { openDatabase, translateDatabaseError } from '../database/database.ts';
+import { failpoint, underWay } from '../failpoints/failpoint.ts';
 import type { AppendRequest } from './append-request.ts';
 import { appendStatement, toOutcomes, type AppendRow } from './append-statement.ts';
 import type { Outcome } from './group-commit.ts';
@@ -34,10 +35,11 @@ export function openGroupWriter(options: { url: string; answerLimitMs: number; l
     url,
     poolSize: 1,
     applicationName: 'daybook log',
+    statementTimeoutMs: answerLimitMs,
     settings: {
       enable_seqscan: 'off',
       plan_cache_mode: 'force_generic_plan',
-      lock_timeout: String(lockTimeoutMs),
+      lock_timeout: String(Math.min(lockTimeoutMs, Math.ceil(answerLimitMs / 2))),
     },
     log,
   });
@@ -51,7 +53,10 @@ export function openGroupWriter(options: { url: string; answerLimitMs: number; l
     const ignore = (): void => undefined;
     client.on('error', ignore);
     try {
-      const { rows } = await withinLimit(client.query<unknown[]>(appendStatement(group)), answerLimitMs);
+      await failpoint('append.writing');
+      const work = client.query<unknown[]>(appendStatement(group));
+      const { rows } = await withinLimit(underWay('append.sent', work), answerLimitMs);
+      await failpoint('append.written');
       return toOutcomes(group, rows[0] as unknown as AppendRow | undefined);
     } catch (error) {
       failure = error;

@@ -21,6 +21,20 @@ export function failpoint(name: FailpointName): Promise<void> | undefined {
   return armed === undefined ? undefined : reached(armed.get(name));
 }
 
+/**
+ * Marks the time in which work is with a server and not answered yet. Where it is armed, a turn of the event loop lets
+ * what was asked for leave the process first.
+ */
+export async function underWay<T>(name: FailpointName, work: Promise<T>): Promise<T> {
+  if (armed?.has(name) === true) {
+    // Where the failpoint throws, nobody waits for its end.
+    work.catch(() => undefined);
+    await new Promise((turn) => setImmediate(turn));
+    await failpoint(name);
+  }
+  return work;
+}
+
 function reached(here: ReadonlySet<Counted> | undefined): Promise<void> | undefined {
   if (here === undefined) return undefined;
   const acting = [...here].filter((one) => one.actsAt((one.hits += 1)));

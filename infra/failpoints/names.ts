@@ -29,6 +29,54 @@ export const failpoints = {
     means: 'The whole group is stored and no caller of it was answered: a repeat gets the first result.',
     killPoint: 'K4',
   },
+  'command.sending': {
+    file: 'infra/runtime/command-bus.ts',
+    means: 'Nothing is reserved and nothing recorded: a repeat begins anew.',
+  },
+  'command.sent': {
+    file: 'infra/runtime/command-bus.ts',
+    means:
+      'What had to be accepted first is recorded, the command itself is not: a repeat sends it again under the same ids and goes on.',
+  },
+  'command.appending': {
+    file: 'infra/runtime/command-bus.ts',
+    means: 'Decided, and not recorded: a repeat decides anew.',
+    killPoint: 'K1',
+  },
+  'command.appended': {
+    file: 'infra/runtime/command-bus.ts',
+    means:
+      'Recorded, and the caller not answered: a repeat finds its command id in the stream and gets the first result.',
+    killPoint: 'K3',
+  },
+  'idempotency.claimed': {
+    file: 'infra/http/idempotency.ts',
+    means: 'The key is claimed and nothing done: the claim runs out, and a repeat takes it over.',
+  },
+  'idempotency.keeping': {
+    file: 'infra/http/idempotency.ts',
+    means:
+      'The command is done, its answer neither kept nor sent: a repeat meets what it recorded and gets the first result.',
+    killPoint: 'K3',
+  },
+  'idempotency.kept': {
+    file: 'infra/http/idempotency.ts',
+    means: 'The answer is kept and not sent: a repeat gets it.',
+    killPoint: 'K3',
+  },
+  'idempotency.releasing': {
+    file: 'infra/http/idempotency.ts',
+    means: 'A failed request still holds its key: the claim runs out.',
+  },
+  'idempotency.released': {
+    file: 'infra/http/idempotency.ts',
+    means:
+      'A failed request gave its key back, and nobody was told of the failure: a repeat is handled at once.',
+  },
+  'relay.taking': {
+    file: 'infra/relay/relay-lead.ts',
+    means: 'Nobody leads yet, or still another relay does: the next one that asks leads.',
+  },
   'relay.leading': {
     file: 'infra/relay/relay.ts',
     means:
@@ -44,10 +92,38 @@ export const failpoints = {
     means: 'Nothing was published: the follower reads and encodes the page again.',
     killPoint: 'K5',
   },
+  'relay.sent': {
+    file: 'infra/relay/relay-output.ts',
+    means:
+      'PostgreSQL publishes the page and moves the checkpoint, both or neither: the follower goes on from where that left it.',
+    killPoint: 'K6',
+  },
+  'relay.published': {
+    file: 'infra/relay/relay-output.ts',
+    means:
+      'Through another engine the page is published and the checkpoint is not moved: the follower publishes it again, and consumers know the repeats by their positions.',
+    killPoint: 'K7',
+  },
   'relay.forwarded': {
     file: 'infra/relay/relay.ts',
     means: 'The page is published and the checkpoint moved: the follower goes on behind it.',
     killPoint: 'K7',
+  },
+  'relay.keeping': {
+    file: 'infra/relay/relay-lead.ts',
+    means: 'The lease is not renewed: it runs out, and another relay leads.',
+  },
+  'relay.kept': {
+    file: 'infra/relay/relay-lead.ts',
+    means: 'The lease is renewed for the last time: it runs out, and another relay leads.',
+  },
+  'relay.resigning': {
+    file: 'infra/relay/relay-lead.ts',
+    means: 'Everything is forwarded and the lead still held: its lease runs out.',
+  },
+  'relay.resigned': {
+    file: 'infra/relay/relay-lead.ts',
+    means: 'The lead is free: the next relay takes it at once.',
   },
   'projector.read': {
     file: 'infra/runtime/projector.ts',
@@ -107,6 +183,11 @@ export const failpoints = {
   'timers.committed': {
     file: 'infra/runtime/timers.ts',
     means: 'The timers have fired and are gone; only the signal to the dispatcher is lost.',
+    killPoint: 'K15',
+  },
+  'dispatcher.leasing': {
+    file: 'infra/runtime/dispatcher.ts',
+    means: 'Nothing is leased: another dispatcher leases it.',
   },
   'dispatcher.leased': {
     file: 'infra/runtime/dispatcher.ts',

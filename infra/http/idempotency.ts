@@ -1,6 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { v5 } from 'uuid';
 import type { Log, Vault } from '@daybook/kernel/ports/outside.ts';
+import { failpoint } from '../failpoints/failpoint.ts';
 import type { Answer } from './answers.ts';
 import type { Claim, IdempotencyStore } from './idempotency-store.ts';
 import { edgeProblem, ProblemError } from './problems.ts';
@@ -72,15 +73,20 @@ export function idempotency({ store, vault, log, waitMs = 5_000 }: IdempotencyOp
       const claim = await claimed(id, fingerprint);
       if (claim.state === 'answered') return { answer: claim.answer, replayed: true };
       try {
+        await failpoint('idempotency.claimed');
         const answer = await work(v5(`${id}\n${fingerprint}`, namespace));
+        await failpoint('idempotency.keeping');
         await store.keep(id, answer, secret);
+        await failpoint('idempotency.kept');
         return { answer, replayed: false };
       } catch (error) {
+        await failpoint('idempotency.releasing');
         await store.release(id).catch((failure: unknown) => {
           log.warn('A claim on an idempotency key could not be released; it ends by itself.', {
             error: failure,
           });
         });
+        await failpoint('idempotency.released');
         throw error;
       }
     },

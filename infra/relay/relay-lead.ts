@@ -1,5 +1,6 @@
 import { beginning, type Position } from '@daybook/kernel/event.ts';
 import type { Database } from '../database/database.ts';
+import { failpoint } from '../failpoints/failpoint.ts';
 import { ask } from '../topics/postgres-statement.ts';
 
 /** The right to forward: the epoch fences former leaders, the position is the checkpoint to go on from. */
@@ -41,6 +42,7 @@ export function relayLead(database: Database, identity: RelayIdentity): RelayLea
   };
   return {
     take: async () => {
+      await failpoint('relay.taking');
       const rows = await ask<readonly [number, Position]>(database, {
         name: 'topics.relay.take',
         text: `insert into topics.relays as r (name, owner, instance, epoch, expires_at, position)
@@ -57,13 +59,17 @@ export function relayLead(database: Database, identity: RelayIdentity): RelayLea
       const [row] = rows;
       return row === undefined ? null : { epoch: row[0], position: row[1] };
     },
-    keep: (epoch) =>
-      changed(
+    keep: async (epoch) => {
+      await failpoint('relay.keeping');
+      const kept = await changed(
         'keep',
         `update topics.relays set expires_at = clock_timestamp() + $4 * interval '1 ms'
           where name = $1 and owner = $2 and epoch = $3 returning 1`,
         [name, owner, epoch, leaseMs],
-      ),
+      );
+      await failpoint('relay.kept');
+      return kept;
+    },
     advance: (epoch, after, position, events) =>
       changed(
         'advance',
@@ -74,12 +80,14 @@ export function relayLead(database: Database, identity: RelayIdentity): RelayLea
         [name, owner, epoch, leaseMs, after, position, events],
       ),
     resign: async (epoch) => {
+      await failpoint('relay.resigning');
       await changed(
         'resign',
         `update topics.relays set owner = null, expires_at = '-infinity'
           where name = $1 and owner = $2 and epoch = $3 returning 1`,
         [name, owner, epoch],
       );
+      await failpoint('relay.resigned');
     },
     claim: (epoch, after, position) => [name, owner, epoch, leaseMs, after, position],
   };

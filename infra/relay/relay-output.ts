@@ -2,6 +2,7 @@ import type { Position } from '@daybook/kernel/event.ts';
 import type { OutMessage, Topics } from '@daybook/kernel/ports/topics.ts';
 import type { Database } from '../database/database.ts';
 import type { Wakeups } from '../database/wakeups.ts';
+import { failpoint, underWay } from '../failpoints/failpoint.ts';
 import { topicChannel } from '../topics/group-ledger.ts';
 import { ask } from '../topics/postgres-statement.ts';
 import { topicFinder } from '../topics/postgres-topics.ts';
@@ -20,12 +21,8 @@ export type RelayBatch = Readonly<{
 export type RelayOutput = Readonly<{
   lead: Pick<RelayLead, 'take' | 'keep' | 'resign'>;
   leaseMs: number;
-  /**
-   * Publishes and moves the checkpoint.
-   * @param published is told between the two, where they are two steps
-   * @returns false where another relay leads
-   */
-  forward(batch: RelayBatch, published: () => Promise<void>): Promise<boolean>;
+  /** Publishes and moves the checkpoint; false where another relay leads. */
+  forward(batch: RelayBatch): Promise<boolean>;
 }>;
 
 /**
@@ -41,11 +38,11 @@ export function relayThroughTopics(
   return {
     lead,
     leaseMs,
-    forward: async ({ epoch, after, position, messages }, published) => {
+    forward: async ({ epoch, after, position, messages }) => {
       // A leader that was stopped for longer than its lease learns of it here, before it publishes anything.
       if (!(await lead.keep(epoch))) return false;
       await topics.publish(topic, messages);
-      await published();
+      await failpoint('relay.published');
       return lead.advance(epoch, after, position, messages.length);
     },
   };
@@ -71,7 +68,7 @@ export function relayInDatabase(
         text: `select topics.forward($1, $2, $3, $4, $5, $6, $7, ${publishPlaceholders(8)})`,
         values: [...lead.claim(epoch, after, position), id, ...publishParameters(messages, partitions)],
       };
-      const [row] = await ask<readonly [boolean]>(database, statement, 'commit');
+      const [row] = await underWay('relay.sent', ask<readonly [boolean]>(database, statement, 'commit'));
       const held = row?.[0] === true;
       if (held) wakeups.notify(topicChannel(topic));
       return held;

@@ -10,10 +10,12 @@ import { freshDatabase } from '@daybook/test/support/postgres.ts';
 import { silentLog } from '@daybook/test/support/silent-log.ts';
 import { memoryWakeups, type Wakeups } from '../database/wakeups.ts';
 import { postgresEventStore } from '../event-store/postgres.ts';
+import { onFailpoint } from '../failpoints/failpoint.ts';
+import type { FailpointName } from '../failpoints/names.ts';
 import { postgresTopics } from '../topics/postgres-topics.ts';
 import { relayLag } from './relay-lag.ts';
 import { relayInDatabase, relayThroughTopics, type RelayOutput } from './relay-output.ts';
-import { runRelay, type RelayOptions, type RelayStep } from './relay.ts';
+import { runRelay, type RelayOptions } from './relay.ts';
 
 const topic = 'daybook.events.v1';
 const tenants = ['tenant-a', 'tenant-b', 'tenant-c'];
@@ -52,6 +54,10 @@ const codec: RelayOptions['codec'] = {
   encodeEvent: async (event) => jsonCodec.encode(event),
   encodeEvents: async (events) => events.map((event) => jsonCodec.encode(event)),
 };
+
+function die(): never {
+  throw new Error('killed');
+}
 
 function relay(output: RelayOutput, options: Partial<RelayOptions> = {}) {
   const stopping = new AbortController();
@@ -173,47 +179,38 @@ describe.each(Object.keys(outputs))('the relay, %s', (way) => {
     expect(await verify()).toBe(0);
   });
 
-  const deaths: [RelayStep, number][] = [
-    ['leading', 1],
-    ['read', 2],
-    ['encoded', 2],
-    ['forwarded', 2],
-    ...(way === 'through the port' ? ([['published', 2]] as [RelayStep, number][]) : []),
+  const deaths: [FailpointName, number][] = [
+    ['relay.leading', 1],
+    ['relay.read', 2],
+    ['relay.encoded', 2],
+    ['relay.forwarded', 2],
+    ...(way === 'through the port' ? ([['relay.published', 2]] as [FailpointName, number][]) : []),
   ];
-  test.each(deaths)('a death after step %s loses nothing', async (step, times) => {
+  test.each(deaths)('a death after %s loses nothing', async (name, nth) => {
     await record(30);
-    let reached = 0;
-    const dying = relay(outputOf('relay'), {
-      probe: (at) => {
-        if (at === step && (reached += 1) === times) throw new Error('killed');
-      },
-    });
+    const disarm = onFailpoint(name, { nth, does: die });
+    const dying = relay(outputOf('relay'));
     await expect(dying.ended).rejects.toThrow('killed');
-    expect(reached).toBeGreaterThanOrEqual(times);
+    disarm();
     const heir = relay(outputOf('relay'));
     await eventually(upToDate);
     await heir.stop();
     // At most the one page that was published and not recorded as such.
-    expect(await verify()).toBe(step === 'published' ? 7 : 0);
+    expect(await verify()).toBe(name === 'relay.published' ? 7 : 0);
   });
 
   test('one leads; the other stands by, and takes over when the lease is over', async () => {
     await record(10);
     const led: string[] = [];
-    let doomed = false;
-    const dying = relay(outputOf(), {
-      hooks: { leading: (leads) => leads && led.push('first') },
-      probe: (at) => {
-        if (at === 'read' && doomed) throw new Error('killed');
-      },
-    });
+    const dying = relay(outputOf(), { hooks: { leading: (leads) => leads && led.push('first') } });
     await eventually(() => expect(led).toEqual(['first']));
     const standby = relay(outputOf(), { hooks: { leading: (leads) => leads && led.push('second') } });
     await eventually(upToDate);
     expect(led).toEqual(['first']);
-    doomed = true;
+    const disarm = onFailpoint('relay.read', { nth: 1, does: die });
     await record(10);
     await expect(dying.ended).rejects.toThrow('killed');
+    disarm();
     await eventually(upToDate);
     expect(led).toEqual(['first', 'second']);
     await standby.stop();
@@ -232,14 +229,17 @@ describe.each(Object.keys(outputs))('the relay, %s', (way) => {
     const sleepy: RelayOutput = {
       ...whole,
       lead: { ...whole.lead, keep: (epoch) => gate().then(() => whole.lead.keep(epoch)) },
-      forward: (batch, between) => gate().then(() => whole.forward(batch, between)),
+      forward: (batch) => gate().then(() => whole.forward(batch)),
     };
-    const old = relay(sleepy, {
-      probe: (at) => {
-        if (at === 'encoded') asleep = true;
+    const disarm = onFailpoint('relay.encoded', {
+      nth: 1,
+      does: () => {
+        asleep = true;
       },
     });
+    const old = relay(sleepy);
     await eventually(() => expect(asleep).toBe(true));
+    disarm();
     const heir = relay(outputOf());
     await eventually(upToDate);
     await record(3);
@@ -302,9 +302,9 @@ describe.each(Object.keys(outputs))('the relay, %s', (way) => {
     const running = relay(
       {
         ...whole,
-        forward: async (batch, between) => {
+        forward: async (batch) => {
           flaky();
-          return whole.forward(batch, between);
+          return whole.forward(batch);
         },
       },
       {

@@ -4,17 +4,20 @@
  *
  * 1. Take the lead: a lease with an epoch; the answer holds the checkpoint. Dying: the lease runs out (or the same
  *    instance starts again) and another relay leads, from the same checkpoint
+ *    [relay.int.spec.ts "a death after relay.leading loses nothing"]
  *    [relay.int.spec.ts "a death after step leading loses nothing"].
  * 2. Read the page of the log after the checkpoint. Dying: nothing was published; the follower reads it again
+ *    [relay.int.spec.ts "a death after relay.read loses nothing"]
  *    [relay.int.spec.ts "a death after step read loses nothing"].
  * 3. Encode it. Dying: as after 2. An event that cannot be encoded stops the relay here, before anything of its page is
- *    published: it is never passed over
+ *    published: it is never passed over [relay.int.spec.ts "a death after relay.encoded loses nothing"]
  *    [relay.int.spec.ts "a death after step encoded loses nothing"].
  * 4. Publish it. Dying: in the database of the checkpoint 4 and 5 are one transaction, so this cannot be; through any
  *    other engine the follower publishes the page again, and consumers know the repeats by their positions
+ *    [relay.int.spec.ts "a death after relay.published loses nothing"]
  *    [relay.int.spec.ts "a death after step published loses nothing"].
  * 5. Move the checkpoint, provided that this relay still leads and the checkpoint is where it left it. Dying: nothing is
- *    left to do; the follower goes on behind it
+ *    left to do; the follower goes on behind it [relay.int.spec.ts "a death after relay.forwarded loses nothing"]
  *    [relay.int.spec.ts "a death after step forwarded loses nothing"].
  *
  * While a page is published the next is read and encoded. A leader that was paused past its lease finds its epoch out of
@@ -25,12 +28,11 @@ import type { Position, RecordedEvent } from '@daybook/kernel/event.ts';
 import type { EventStore } from '@daybook/kernel/ports/event-store.ts';
 import type { Log } from '@daybook/kernel/ports/outside.ts';
 import type { OutMessage } from '@daybook/kernel/ports/topics.ts';
+import { failpoint } from '../failpoints/failpoint.ts';
 import type { MessageCodec } from '../registry/codec.ts';
 import { backOffMs, reasonOf, rest, type BackOff } from '../runtime/loop.ts';
 import type { Lead } from './relay-lead.ts';
 import type { RelayOutput } from './relay-output.ts';
-
-export type RelayStep = 'leading' | 'read' | 'encoded' | 'published' | 'forwarded';
 
 /** What a relay tells whoever measures it. None of them may throw. */
 export type RelayHooks = Readonly<{
@@ -51,8 +53,6 @@ export type RelayOptions = Readonly<{
   /** Pauses after failures that pass. Default 100 ms to 30 s. */
   backOff?: BackOff;
   hooks?: RelayHooks;
-  /** Awaited after each step; what it throws ends the relay there, as a death would. */
-  probe?: (step: RelayStep) => void | Promise<void>;
 }>;
 
 /**
@@ -101,7 +101,7 @@ async function serve(lead: Lead, options: RelayOptions, progressed: () => void):
 
 /** Forwards page after page, until the signal aborts or the lead is lost. */
 async function follow(lead: Lead, options: RelayOptions, progressed: () => void): Promise<void> {
-  const { eventStore, output, log, signal, pageSize = 500, probe } = options;
+  const { eventStore, output, log, signal, pageSize = 500 } = options;
   const ended = new AbortController();
   const until = AbortSignal.any([signal, ended.signal]);
   const failures: unknown[] = [];
@@ -118,11 +118,11 @@ async function follow(lead: Lead, options: RelayOptions, progressed: () => void)
   };
   const renewal = keepLead(lead, output, until, lost);
   try {
-    await probe?.('leading');
+    await failpoint('relay.leading');
     for await (const page of eventStore.subscribeAll({ after, pageSize, signal: until })) {
-      await probe?.('read');
+      await failpoint('relay.read');
       const messages = await encode(page, options.codec);
-      await probe?.('encoded');
+      await failpoint('relay.encoded');
       await forwarding;
       if (ended.signal.aborted) break;
       const batch = { epoch: lead.epoch, after, position: page.at(-1)?.position ?? after, messages };
@@ -144,16 +144,16 @@ async function forward(
   batch: Parameters<RelayOutput['forward']>[0],
   options: RelayOptions,
 ): Promise<boolean> {
-  const { output, hooks, probe } = options;
+  const { output, hooks } = options;
   const began = performance.now();
-  const held = await output.forward(batch, async () => probe?.('published'));
+  const held = await output.forward(batch);
   if (!held) return false;
   hooks?.forwarded?.({
     events: batch.messages.length,
     position: batch.position,
     tookMs: performance.now() - began,
   });
-  await probe?.('forwarded');
+  await failpoint('relay.forwarded');
   return true;
 }
 

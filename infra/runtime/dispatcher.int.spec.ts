@@ -8,6 +8,7 @@ import { jsonCodec } from '@daybook/test/support/json-codec.ts';
 import { freshDatabase } from '@daybook/test/support/postgres.ts';
 import { silentLog } from '@daybook/test/support/silent-log.ts';
 import { memoryWakeups } from '../database/wakeups.ts';
+import { onFailpoint } from '../failpoints/failpoint.ts';
 import { runDispatcher, type RunDispatcherOptions } from './dispatcher.ts';
 import { reportedCommandId } from './derived-ids.ts';
 import { closedEffects, countEffects, reviveEffect, untilNextEffect } from './outbox.ts';
@@ -66,6 +67,10 @@ function start(options: Partial<RunDispatcherOptions>): () => Promise<void> {
   };
   stops.push(stop);
   return stop;
+}
+
+function die(): never {
+  throw new Error('killed');
 }
 
 /** Lets orders ask for effects, as the runner would. */
@@ -295,15 +300,8 @@ describe('the dispatcher', () => {
     'a death after %s repeats the effect under its id',
     async (deadly) => {
       const { sent, sender } = noting();
-      let alive = false;
-      const dies = start({
-        sender,
-        leaseMs: 200,
-        attemptMs: 100,
-        reached: (step) => {
-          if (step === deadly && !alive) throw new Error('killed');
-        },
-      });
+      const revive = onFailpoint(`dispatcher.${deadly}`, { does: die });
+      const dies = start({ sender, leaseMs: 200, attemptMs: 100 });
       await ask(['1', [send('Greet', {})]]);
       await eventually(async () => {
         const { rows } = await opened.database.pool.query(
@@ -312,7 +310,7 @@ describe('the dispatcher', () => {
         expect(rows).toHaveLength(1);
       });
       await dies();
-      alive = true;
+      revive();
       start({ sender });
       await eventually(async () => expect(await left()).toEqual([]));
       expect(new Set(sent.map(({ delivery }) => delivery.commandId)).size).toBe(1);
@@ -322,17 +320,12 @@ describe('the dispatcher', () => {
 
   test('a death after settled goes on behind what was settled', async () => {
     const { sent, sender } = noting();
-    const dies = start({
-      sender,
-      leaseMs: 200,
-      attemptMs: 100,
-      reached: (step) => {
-        if (step === 'settled' && sent.length === 1) throw new Error('killed');
-      },
-    });
+    const revive = onFailpoint('dispatcher.settled', { nth: 1, does: die });
+    const dies = start({ sender, leaseMs: 200, attemptMs: 100 });
     await ask(['1', [send('First', {}), send('Second', {})]]);
     await eventually(async () => expect(await left()).toHaveLength(1));
     await dies();
+    revive();
     start({ sender });
     await eventually(async () => expect(await left()).toEqual([]));
     expect(sent.map(({ command }) => command)).toEqual(['First', 'Second']);
@@ -348,11 +341,14 @@ describe('the dispatcher', () => {
   test('one that was slower than its lease records nothing', async () => {
     let release: (() => void) | undefined;
     const rejection = { code: 'late', detail: 'Late.' };
+    const disarm = onFailpoint('dispatcher.done', {
+      nth: 1,
+      does: () => new Promise<void>((resolve) => (release = resolve)),
+    });
     const stopSlow = start({
       sender: noting(() => ({ ok: false, rejection })).sender,
       leaseMs: 100,
       attemptMs: 50,
-      reached: (step) => (step === 'done' ? new Promise<void>((resolve) => (release = resolve)) : undefined),
     });
     await ask(['1', [send('Greet', {})]]);
     await eventually(() => expect(release).toBeDefined());
@@ -362,6 +358,7 @@ describe('the dispatcher', () => {
     await eventually(() => expect(quick.sent).toHaveLength(1));
     release?.();
     await stale;
+    disarm();
     await eventually(async () => expect(await left()).toEqual([]));
   });
 });

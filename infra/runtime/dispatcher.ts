@@ -4,6 +4,7 @@ import type { AnyProcess } from '@daybook/kernel/process.ts';
 import type { Database } from '../database/database.ts';
 import type { Wakeups } from '../database/wakeups.ts';
 import type { MessageCodec } from '../registry/codec.ts';
+import { failpoint } from '../failpoints/failpoint.ts';
 import { countEffect, countEffectRetry } from '../telemetry/metrics.ts';
 import { withSpan } from '../telemetry/tracing.ts';
 import { coalesced } from '../database/coalesced.ts';
@@ -19,9 +20,6 @@ import {
   type SettledEffect,
 } from './outbox.ts';
 import { outboxChannel } from './process-runner.ts';
-
-/** Where a dispatcher stands with an effect, for tests that let it die there. */
-export type DispatcherStep = 'leased' | 'done' | 'settled';
 
 export type RunDispatcherOptions = Readonly<{
   processes: readonly AnyProcess[];
@@ -47,8 +45,6 @@ export type RunDispatcherOptions = Readonly<{
   backOff?: BackOff;
   /** Longest wait without a look at the table, in milliseconds. Default 5 000. */
   pollMs?: number;
-  /** Called after each step; what it throws ends the effect there, as a death would. */
-  reached?: (step: DispatcherStep, effect: LeasedEffect) => void | Promise<void>;
 }>;
 
 /** Most effects of one instance in one hand. */
@@ -86,6 +82,7 @@ export async function runDispatcher(options: RunDispatcherOptions): Promise<void
   while (!signal.aborted) {
     try {
       const free = concurrency - underWay.size;
+      if (free > 0) await failpoint('dispatcher.leasing');
       const leased =
         free === 0
           ? []
@@ -124,7 +121,7 @@ export async function runDispatcher(options: RunDispatcherOptions): Promise<void
 
 /** Does the effects of one instance in order. Never rejects. */
 function dispatcherOf(options: RunDispatcherOptions): (effects: readonly LeasedEffect[]) => Promise<void> {
-  const { database, log, reached, leaseMs = 60_000, attemptMs = 30_000 } = options;
+  const { database, log, leaseMs = 60_000, attemptMs = 30_000 } = options;
   const settle = coalesced(async (settled: readonly SettledEffect[]) => {
     await settleEffects(database.pool, settled);
     return settled;
@@ -157,11 +154,11 @@ function dispatcherOf(options: RunDispatcherOptions): (effects: readonly LeasedE
     const startedAt = performance.now();
     try {
       for (const [index, effect] of effects.entries()) {
-        await reached?.('leased', effect);
+        await failpoint('dispatcher.leased');
         const leaseLeftMs = leaseMs - (performance.now() - startedAt);
         const outcome: EffectOutcome =
           options.signal.aborted || leaseLeftMs < attemptMs ? { is: 'released' } : await outcomeOf(effect);
-        await reached?.('done', effect);
+        await failpoint('dispatcher.done');
         const goesOn = outcome.is !== 'again' && outcome.is !== 'released';
         const behind: EffectOutcome =
           outcome.is === 'again' ? { is: 'released', afterMs: outcome.afterMs } : { is: 'released' };
@@ -170,7 +167,7 @@ function dispatcherOf(options: RunDispatcherOptions): (effects: readonly LeasedE
             settle({ seq, lease, outcome: seq === effect.seq ? outcome : behind }),
           ),
         );
-        await reached?.('settled', effect);
+        await failpoint('dispatcher.settled');
         if (!goesOn) return;
       }
     } catch (error) {

@@ -5,10 +5,11 @@ import { inPartition, jsonCodec } from '@daybook/test/support/json-codec.ts';
 import { freshDatabase } from '@daybook/test/support/postgres.ts';
 import { silentLog } from '@daybook/test/support/silent-log.ts';
 import { ensureCheckpoints, processConsumer, readCheckpoint } from './checkpoints.ts';
+import { onFailpoint } from '../failpoints/failpoint.ts';
 import { effectIdOf } from './derived-ids.ts';
-import { makeProcessRunner, type ProcessRunnerStep } from './process-runner.ts';
+import { makeProcessRunner } from './process-runner.ts';
 import { counting, farOff, logOf, longAgo, orders, paid, placed } from './process.fixture.ts';
-import { fireDueTimers, type TimerStep } from './timers.ts';
+import { fireDueTimers } from './timers.ts';
 
 let opened: Awaited<ReturnType<typeof freshDatabase>>;
 beforeEach(async () => {
@@ -17,14 +18,20 @@ beforeEach(async () => {
 });
 afterEach(() => opened.drop());
 
-function runner(reached?: (step: ProcessRunnerStep) => void, notified: string[] = [], process = orders) {
+/** Steps of a runner, in order. */
+const steps = ['read', 'fenced', 'written', 'committed', 'notified'] as const;
+
+function die(): never {
+  throw new Error('killed');
+}
+
+function runner(notified: string[] = [], process = orders) {
   return makeProcessRunner({
     process,
     codec: jsonCodec,
     database: opened.database,
     wakeups: { notify: (channel) => notified.push(channel) },
     log: silentLog,
-    ...(reached === undefined ? {} : { reached }),
   });
 }
 
@@ -36,13 +43,12 @@ function batch(events: readonly RecordedEvent[]) {
   };
 }
 
-function timersOf(reached?: (step: TimerStep) => void) {
+function timersOf() {
   return {
     processes: [orders],
     database: opened.database,
     wakeups: { notify: () => undefined } as never,
     log: silentLog,
-    ...(reached === undefined ? {} : { reached }),
   };
 }
 
@@ -60,7 +66,7 @@ describe('a process runner', () => {
   test('commits states, timers, effects and the checkpoint together', async () => {
     const notified: string[] = [];
     const log = logOf(placed('1'), placed('2'), paid('1', 4), paid('2', 12), paid('unknown', 1));
-    expect(await runner(undefined, notified).handle(batch(log))).toEqual(done);
+    expect(await runner(notified).handle(batch(log))).toEqual(done);
     expect(await states()).toEqual([
       { tenant: 'a', instance: '1', state: { dueAt: farOff, paid: 4, reminders: 0 } },
     ]);
@@ -84,24 +90,21 @@ describe('a process runner', () => {
           commandId: id,
           correlationId: 'correlation-0',
           causationId: 'input-0',
+          steps: [{ kind: 'event', name: 'Placed', ref: expect.any(String), at: expect.any(String) }],
         },
       },
     ]);
   });
 
-  test.each<ProcessRunnerStep>(['read', 'fenced', 'written', 'committed', 'notified'])(
-    'a death after %s neither loses nor doubles',
-    async (deadly) => {
-      const log = logOf(placed('1'), paid('1', 4), paid('1', 3));
-      const dying = runner((step) => {
-        if (step === deadly) throw new Error('killed');
-      });
-      expect((await dying.handle(batch(log))).do).toMatch(/retry|pause/);
-      expect(await runner().handle(batch(log))).toEqual(done);
-      expect(await states()).toMatchObject([{ state: { paid: 7 } }]);
-      expect(await effects()).toHaveLength(1);
-    },
-  );
+  test.each(steps)('a death after %s neither loses nor doubles', async (step) => {
+    const log = logOf(placed('1'), paid('1', 4), paid('1', 3));
+    const revive = onFailpoint(`process.${step}`, { does: die });
+    expect((await runner().handle(batch(log))).do).toMatch(/retry|pause/);
+    revive();
+    expect(await runner().handle(batch(log))).toEqual(done);
+    expect(await states()).toMatchObject([{ state: { paid: 7 } }]);
+    expect(await effects()).toHaveLength(1);
+  });
 
   test('of two members with one partition only one takes the inputs in', async () => {
     const log = logOf(placed('1'), paid('1', 4));
@@ -178,34 +181,26 @@ describe('a process on another topic', () => {
   }
 
   test('takes each message id in once, whatever the order of delivery', async () => {
-    const { handle } = runner(undefined, [], counting);
+    const { handle } = runner([], counting);
     await handle(await messages('1', '2', '2'));
     await handle(await messages('2', '3', '1'));
-    await runner(undefined, [], counting).handle(await messages('1', '2', '3', '4'));
+    await runner([], counting).handle(await messages('1', '2', '3', '4'));
     expect(await states()).toEqual([{ tenant: 'a', instance: 'c', state: 4 }]);
     expect(await effects()).toHaveLength(4);
   });
 
-  test.each<ProcessRunnerStep>(['read', 'fenced', 'written', 'committed', 'notified'])(
-    'a death after %s neither loses nor doubles',
-    async (deadly) => {
-      const dying = runner(
-        (step) => {
-          if (step === deadly) throw new Error('killed');
-        },
-        [],
-        counting,
-      );
-      expect((await dying.handle(await messages('1', '2'))).do).toMatch(/retry|pause/);
-      expect(await runner(undefined, [], counting).handle(await messages('1', '2'))).toEqual(done);
-      expect(await states()).toEqual([{ tenant: 'a', instance: 'c', state: 2 }]);
-    },
-  );
+  test.each(steps)('a death after %s neither loses nor doubles', async (step) => {
+    const revive = onFailpoint(`process.${step}`, { does: die });
+    expect((await runner([], counting).handle(await messages('1', '2'))).do).toMatch(/retry|pause/);
+    revive();
+    expect(await runner([], counting).handle(await messages('1', '2'))).toEqual(done);
+    expect(await states()).toEqual([{ tenant: 'a', instance: 'c', state: 2 }]);
+  });
 
   test('an unreadable message is parked, those before it are in', async () => {
     const { messages: list, ...rest } = await messages('1', '2');
     const broken = { ...(list[1] as (typeof list)[0]), value: Buffer.from('{') };
-    const { handle } = runner(undefined, [], counting);
+    const { handle } = runner([], counting);
     expect(await handle({ ...rest, messages: [...list.slice(0, 1), broken] })).toMatchObject({
       do: 'park',
       index: 1,
@@ -248,16 +243,15 @@ describe('timers', () => {
     expect(reminders).toEqual([{ count: 2 * count, ids: 2 * count }]);
   });
 
-  test.each<TimerStep>(['claimed', 'written', 'committed'])(
+  test.each(['claimed', 'written', 'committed'] as const)(
     'a death after %s neither loses nor doubles, and the input id stays',
-    async (deadly) => {
+    async (step) => {
       await runner().handle(batch(logOf(placed('1', longAgo))));
       const [before] = await rows('select input_id from runtime.timers');
-      const dying = timersOf((step) => {
-        if (step === deadly) throw new Error('killed');
-      });
-      await expect(fireDueTimers(dying)).rejects.toThrow();
-      if (deadly !== 'committed') await fireDueTimers(timersOf());
+      const revive = onFailpoint(`timers.${step}`, { does: die });
+      await expect(fireDueTimers(timersOf())).rejects.toThrow('killed');
+      revive();
+      if (step !== 'committed') await fireDueTimers(timersOf());
       const reminders = (await effects()).filter(({ command }) => command === 'Remind');
       expect(reminders).toEqual([{ instance: '1', command: 'Remind', input: { reminders: 1 } }]);
       expect(
@@ -275,7 +269,7 @@ describe('timers', () => {
       },
     };
     const log = logOf(placed('1', longAgo), placed('2', longAgo), paid('1', 1));
-    await runner(undefined, [], { ...orders, react: throwing.react }).handle(batch(log.slice(0, 2)));
+    await runner([], { ...orders, react: throwing.react }).handle(batch(log.slice(0, 2)));
     await opened.database.pool.query(
       `update runtime.process_instances set state = jsonb_set(state, '{paid}', '1') where instance_id = '1'`,
     );

@@ -6,6 +6,7 @@ import type { AnyProcess, TopicMessage } from '@daybook/kernel/process.ts';
 import { eventsTopic } from '@daybook/schemas/topics.ts';
 import type { Database } from '../database/database.ts';
 import type { Wakeups } from '../database/wakeups.ts';
+import { failpoint } from '../failpoints/failpoint.ts';
 import type { MessageCodec } from '../registry/codec.ts';
 import { batchHandler, refusedOr, refusing } from './batch-handler.ts';
 import {
@@ -20,17 +21,12 @@ import { holdsWith, movedCheckpoint, readInbox, storedInbox, type Inbox, type Po
 import { routed, stepAll, type ProcessChanges, type RoutedInput } from './process-step.ts';
 import { keepInputs, lockInstances, writeProcessChanges } from './process-store.ts';
 
-/** Where a process runner stands in a batch, for tests that let it die there. */
-export type ProcessRunnerStep = 'read' | 'fenced' | 'written' | 'committed' | 'notified';
-
 export type ProcessRunnerOptions = Readonly<{
   process: AnyProcess;
   codec: Pick<MessageCodec, 'decode'>;
   database: Database;
   wakeups: Pick<Wakeups, 'notify'>;
   log: Log;
-  /** Called after each step; what it throws ends the batch there. */
-  reached?: (step: ProcessRunnerStep) => void | Promise<void>;
 }>;
 
 export type ProcessRunner = Readonly<{
@@ -67,7 +63,7 @@ export const outboxChannel = 'outbox';
  * Inputs that cannot be decoded, routed or reacted to are parked; failures of engines are not.
  */
 export function makeProcessRunner(options: ProcessRunnerOptions): ProcessRunner {
-  const { process, database, log, codec, reached } = options;
+  const { process, database, log, codec } = options;
   const consumer = processConsumer(process);
   const known = new Map<number, Checkpoint>();
 
@@ -80,7 +76,7 @@ export function makeProcessRunner(options: ProcessRunnerOptions): ProcessRunner 
     for (;;) {
       const checkpoint = known.get(partition) ?? (await readCheckpoint(database.pool, consumer, partition));
       const inbox = await read(checkpoint);
-      await reached?.('read');
+      await failpoint('process.read');
       if (inbox.arrivals.length === 0 && inbox.poison === undefined) return inbox;
       const { position, holds } = advanced(checkpoint, inbox.arrivals);
       const allHolds = holdsWith(holds, checkpoint, inbox);
@@ -104,7 +100,7 @@ export function makeProcessRunner(options: ProcessRunnerOptions): ProcessRunner 
   async function takeMessages(messages: readonly InMessage[], poison?: Poison): Promise<{ poison?: Poison }> {
     if (poison !== undefined) return { poison };
     const read = await readMessages(messages, process.handles, codec);
-    await reached?.('read');
+    await failpoint('process.read');
     if (read.inputs.length > 0) await settle(read.inputs, () => Promise.resolve(true), true);
     return read;
   }
@@ -119,16 +115,16 @@ export function makeProcessRunner(options: ProcessRunnerOptions): ProcessRunner 
     const changes = await database
       .transaction(async (client) => {
         if (!(await fence(client))) return null;
-        await reached?.('fenced');
+        await failpoint('process.fenced');
         return await stepStored(client, byId ? await notKept(client, routes) : routes);
       })
       .catch((error: unknown) => {
         throw refusedOr(error);
       });
     if (changes === null) return false;
-    await reached?.('committed');
+    await failpoint('process.committed');
     signalChanges(options.wakeups, changes);
-    await reached?.('notified');
+    await failpoint('process.notified');
     return true;
   }
 
@@ -148,7 +144,7 @@ export function makeProcessRunner(options: ProcessRunnerOptions): ProcessRunner 
     const { states, now } = await lockInstances(querier, process.name, routes);
     const changes = refusing('process', () => stepAll(process, routes, states, now));
     await writeProcessChanges(querier, process.name, changes);
-    await reached?.('written');
+    await failpoint('process.written');
     return changes;
   }
 

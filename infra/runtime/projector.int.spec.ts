@@ -8,7 +8,8 @@ import { freshDatabase } from '@daybook/test/support/postgres.ts';
 import { silentLog } from '@daybook/test/support/silent-log.ts';
 import { memoryWakeups } from '../database/wakeups.ts';
 import { ensureCheckpoints, projectionConsumer, readCheckpoint } from './checkpoints.ts';
-import { makeProjector, type ProjectorStep } from './projector.ts';
+import { onFailpoint } from '../failpoints/failpoint.ts';
+import { makeProjector } from './projector.ts';
 import { ensureReadModel, showReadModel } from './read-models.ts';
 
 type Counted =
@@ -108,14 +109,17 @@ function batch(events: readonly RecordedEvent[], partition = 0) {
   };
 }
 
-function projector(reached?: (step: ProjectorStep) => void, notified: string[] = []) {
+function die(): never {
+  throw new Error('killed');
+}
+
+function projector(notified: string[] = []) {
   return makeProjector({
     projection: counters,
     codec: jsonCodec,
     database: opened.database,
     wakeups: { notify: (channel) => notified.push(channel) },
     log: silentLog,
-    ...(reached === undefined ? {} : { reached }),
   });
 }
 
@@ -131,7 +135,7 @@ const checkpoint = () => readCheckpoint(opened.database.pool, projectionConsumer
 describe('a projector', () => {
   test('folds batches, moves the checkpoint with the rows, and signals', async () => {
     const notified: string[] = [];
-    const { handle } = projector(undefined, notified);
+    const { handle } = projector(notified);
     const events = counted(10);
     expect(await handle(batch(events.slice(0, 4)))).toEqual(done);
     expect(await handle(batch(events.slice(4)))).toEqual(done);
@@ -181,16 +185,14 @@ describe('a projector', () => {
     expect((await checkpoint()).position).toBe(events[4]?.position);
   });
 
-  test.each<ProjectorStep>(['read', 'folded', 'written', 'notified'])(
+  test.each(['read', 'folded', 'written', 'notified'] as const)(
     'a death after %s neither loses nor doubles',
-    async (deadly) => {
-      let alive = false;
-      const dying = projector((step) => {
-        if (step === deadly && !alive) throw new Error('killed');
-      });
+    async (step) => {
+      const revive = onFailpoint(`projector.${step}`, { does: die });
+      const dying = projector();
       const events = counted(5);
       expect(await dying.handle(batch(events))).toMatchObject({ do: 'retry' });
-      alive = true;
+      revive();
       expect(await projector().handle(batch(events))).toEqual(done);
       expect(await dying.handle(batch(events))).toEqual(done);
       expect(await totals()).toEqual({ 'a/counter-0': 2, 'a/counter-1': 2, 'a/counter-2': 1 });
@@ -199,27 +201,20 @@ describe('a projector', () => {
 
   test('of two members with one partition only one moves the checkpoint', async () => {
     const events = counted(40);
-    let waiting: (() => void) | undefined;
-    let first = true;
-    const slow = makeProjector({
-      projection: counters,
-      codec: jsonCodec,
-      database: opened.database,
-      wakeups: memoryWakeups(),
-      log: silentLog,
-      reached: (step) => {
-        if (step !== 'folded' || !first) return;
-        first = false;
-        return new Promise<void>((resolve) => {
-          waiting = resolve;
-        });
-      },
+    let goOn: (() => void) | undefined;
+    const disarm = onFailpoint('projector.folded', {
+      nth: 1,
+      does: () =>
+        new Promise<void>((resolve) => {
+          goOn = resolve;
+        }),
     });
-    const stale = slow.handle(batch(events.slice(0, 20)));
-    while (waiting === undefined) await new Promise(setImmediate);
+    const stale = projector().handle(batch(events.slice(0, 20)));
+    while (goOn === undefined) await new Promise(setImmediate);
     await projector().handle(batch(events));
-    waiting();
+    goOn();
     expect(await stale).toEqual(done);
+    disarm();
     expect(await totals()).toEqual({ 'a/counter-0': 14, 'a/counter-1': 13, 'a/counter-2': 13 });
     expect((await checkpoint()).position).toBe(events[39]?.position);
   });

@@ -4,6 +4,7 @@ import type { AnyProjection, Row } from '@daybook/kernel/projection.ts';
 import { coalesced } from '../database/coalesced.ts';
 import type { Database } from '../database/database.ts';
 import type { Wakeups } from '../database/wakeups.ts';
+import { failpoint } from '../failpoints/failpoint.ts';
 import type { MessageCodec } from '../registry/codec.ts';
 import { batchHandler, InputRefused, refusedOr, refusing } from './batch-handler.ts';
 import { advanced, projectionConsumer, readCheckpoint, type Checkpoint } from './checkpoints.ts';
@@ -11,17 +12,12 @@ import { foldBatch, touchesOf, type RowChanges, type Touch } from './fold-batch.
 import { holdsWith, movedCheckpoint, readInbox, type Arrival, type Inbox, type Poison } from './inbox.ts';
 import { readModelRows, type ReadModelRows, type WrittenBatch } from './read-model-rows.ts';
 
-/** Where a projector stands in a batch, for tests that let it die there. */
-export type ProjectorStep = 'read' | 'folded' | 'written' | 'notified';
-
 export type ProjectorOptions = Readonly<{
   projection: AnyProjection;
   codec: Pick<MessageCodec, 'decode'>;
   database: Database;
   wakeups: Pick<Wakeups, 'notify'>;
   log: Log;
-  /** Called after each step; what it throws ends the batch there. */
-  reached?: (step: ProjectorStep) => void | Promise<void>;
 }>;
 
 /** Folds batches of the events topic into the read model. Batches of different partitions may come side by side. */
@@ -55,7 +51,7 @@ export function checkpointChannel(projection: string): string {
  * Failures of engines are never parked.
  */
 export function makeProjector(options: ProjectorOptions): Projector {
-  const { projection, database, log, reached } = options;
+  const { projection, database, log } = options;
   const consumer = projectionConsumer(projection);
   const rows = readModelRows(projection, consumer);
   const known = new Map<number, Checkpoint>();
@@ -71,7 +67,7 @@ export function makeProjector(options: ProjectorOptions): Projector {
         poison === undefined
           ? await readInbox(messages, checkpoint, projection.handles, options.codec)
           : { arrivals: [], poison };
-      await reached?.('read');
+      await failpoint('projector.read');
       if (inbox.arrivals.length === 0 && inbox.poison === undefined) return inbox;
       if (await settle(checkpoint, inbox)) return inbox;
       log.info('Another member moved the checkpoint; the batch begins anew.', {
@@ -94,14 +90,14 @@ export function makeProjector(options: ProjectorOptions): Projector {
     const { position, holds } = advanced(checkpoint, inbox.arrivals);
     const allHolds = holdsWith(holds, checkpoint, inbox);
     const changes = await changesOf(inbox.arrivals);
-    await reached?.('folded');
+    await failpoint('projector.folded');
     const { partition, moves } = checkpoint;
     const written = await write({ move: { partition, position, moves }, holds: allHolds, changes });
     if (!written()) return false;
     known.set(partition, movedCheckpoint(checkpoint, position, allHolds));
-    await reached?.('written');
+    await failpoint('projector.written');
     options.wakeups.notify(checkpointChannel(projection.name));
-    await reached?.('notified');
+    await failpoint('projector.notified');
     return true;
   }
 

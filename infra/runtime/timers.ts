@@ -2,6 +2,7 @@ import type { Log } from '@daybook/kernel/ports/outside.ts';
 import type { AnyProcess, TimerDue } from '@daybook/kernel/process.ts';
 import type { Database } from '../database/database.ts';
 import type { Wakeups } from '../database/wakeups.ts';
+import { failpoint } from '../failpoints/failpoint.ts';
 import { InputRefused, refusedOr, refusing } from './batch-handler.ts';
 import { backOffMs, reasonOf, rest, type BackOff } from './loop.ts';
 import { signalChanges, timersChannel } from './process-runner.ts';
@@ -14,9 +15,6 @@ import {
   type ClaimedTimer,
 } from './process-store.ts';
 
-/** Where a timer loop stands, for tests that let it die there. */
-export type TimerStep = 'claimed' | 'written' | 'committed';
-
 export type RunTimersOptions = Readonly<{
   processes: readonly AnyProcess[];
   database: Database;
@@ -27,8 +25,6 @@ export type RunTimersOptions = Readonly<{
   maxBatch?: number;
   /** Longest wait without a look at the table, in milliseconds: how late a lost signal may make a timer. Default 5 000. */
   pollMs?: number;
-  /** Called after each step; what it throws ends the round there. */
-  reached?: (step: TimerStep) => void | Promise<void>;
 }>;
 
 /** Shortest wait between two rounds that found nothing, so that signals in quick succession share a look. */
@@ -120,25 +116,25 @@ class TimersRefused extends InputRefused {
 
 async function round(
   process: AnyProcess,
-  { database, reached }: Omit<RunTimersOptions, 'signal'>,
+  { database }: Omit<RunTimersOptions, 'signal'>,
   limit: number,
 ): Promise<{ changes: Pick<ProcessChanges, 'effects' | 'timers'>; fired: number }> {
   const result = await database.transaction(async (client) => {
     const { states, now, timers } = await claimTimers(client, process.name, limit);
-    await reached?.('claimed');
     if (timers.length === 0) return { changes: { effects: [], timers: [] }, fired: 0 };
+    await failpoint('timers.claimed');
     try {
       const inputs = timers.map((timer) => inputOf(process, timer, now));
       const changes = refusing('process', () => stepAll(process, inputs, states, now));
       await writeProcessChanges(client, process.name, changes);
-      await reached?.('written');
+      await failpoint('timers.written');
       return { changes, fired: timers.length };
     } catch (error) {
       const refused = refusedOr(error);
       throw refused instanceof InputRefused && limit === 1 ? new TimersRefused(timers, refused) : refused;
     }
   });
-  await reached?.('committed');
+  if (result.fired > 0) await failpoint('timers.committed');
   return result;
 }
 
