@@ -1,19 +1,61 @@
 import { randomUUID } from 'node:crypto';
-import type { StreamName } from '@daybook/kernel/event.ts';
-import type { EventStore, Expected } from '@daybook/kernel/ports/event-store.ts';
+import { type NewEvent, type Position, type StreamName } from '@daybook/kernel/event.ts';
+import type { EventStore, Expected, NonEmpty } from '@daybook/kernel/ports/event-store.ts';
 import { concurrently, type Sample } from './measure.ts';
 import { sampleEvent } from './sample-events.ts';
 
-/** Events a stream gets before its caller turns to another. */
-const eventsPerStream = 10;
+/** Appends a stream gets before its caller turns to another. */
+const appendsPerStream = 10;
 
-/** Appends of one event each with an optimistic check, by callers that each write streams of their own. */
-export async function appendLoad(store: EventStore, callers: number, durationMs: number): Promise<Sample> {
+/**
+ * Appends with an optimistic check, by callers that each write streams of their own; afterwards reads what was stored
+ * and holds it against what was acknowledged.
+ * @param perAppend events in each append
+ * @throws Error where something is lost, doubled or out of order
+ */
+export async function appendLoad(
+  store: EventStore,
+  callers: number,
+  durationMs: number,
+  perAppend = 1,
+): Promise<Sample> {
+  const before = await store.head();
+  const acknowledged: NewEvent[][] = [];
   const free: { stream: StreamName; expected: Expected }[] = [];
   const { perSecond, latenciesMs } = await concurrently(callers, durationMs, async () => {
     const own = free.pop() ?? { stream: `product-${randomUUID()}` as const, expected: 'no-stream' };
-    const { revision } = await store.append(own.stream, own.expected, [sampleEvent()]);
-    if (revision < eventsPerStream - 1) free.push({ stream: own.stream, expected: revision });
+    const events = Array.from({ length: perAppend }, sampleEvent);
+    const { revision } = await store.append(
+      own.stream,
+      own.expected,
+      events as unknown as NonEmpty<NewEvent>,
+    );
+    acknowledged.push(events);
+    if (revision < appendsPerStream * perAppend - 1) free.push({ stream: own.stream, expected: revision });
   });
-  return { figure: perSecond, latenciesMs };
+  await judgeAppends(store, before, acknowledged.flat());
+  return { figure: perSecond * perAppend, latenciesMs };
+}
+
+/** Everything acknowledged is stored once; streams have no holes; positions increase. */
+async function judgeAppends(
+  store: EventStore,
+  after: Position,
+  acknowledged: readonly NewEvent[],
+): Promise<void> {
+  const missing = new Set(acknowledged.map(({ id }) => id));
+  const last = new Map<string, number>();
+  let position = after;
+  let stored = 0;
+  for await (const page of store.readAll({ after, pageSize: 2_000 })) {
+    for (const event of page) {
+      stored += 1;
+      if (!missing.delete(event.id)) throw new Error('An event is stored twice, or was never sent.');
+      if (event.position <= position) throw new Error('Positions do not increase.');
+      if (event.revision !== (last.get(event.stream) ?? -1) + 1) throw new Error('A stream has a hole.');
+      last.set(event.stream, event.revision);
+      position = event.position;
+    }
+  }
+  if (missing.size > 0) throw new Error(`${String(missing.size)} of ${String(stored)} events are lost.`);
 }

@@ -11,6 +11,8 @@ export type Bench = Readonly<{
   emptyDatabase(): Promise<string>;
   /** A package of `test/load/peers`, installed there at first use. */
   peer<T>(name: string): Promise<T>;
+  /** The folder of such a package, for one that is no module. */
+  peerFolder(name: string): Promise<string>;
   /** A folder that is removed at the end. */
   folder: string;
   /** For whatever the bar draws at random. Printed; `--seed` repeats a run. */

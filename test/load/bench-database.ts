@@ -39,3 +39,17 @@ export function makeDatabases(
     },
   };
 }
+
+/** A pool of plain connections, as peers are given them. */
+export function plainPool(url: string, max: number, settings = ''): pg.Pool {
+  const pool = new pg.Pool({ connectionString: url, max, options: settings });
+  // The server ends what a bench that failed leaves open.
+  pool.on('error', () => undefined);
+  return pool;
+}
+
+/** Counts the rows of a table of a peer. */
+export async function countRows(pool: Pick<pg.Pool, 'query'>, table: string): Promise<number> {
+  const { rows } = await pool.query<{ count: string }>(`select count(*) as count from ${table}`);
+  return Number(rows[0]?.count);
+}

@@ -13,7 +13,7 @@ import { startEmbeddedPostgres } from '@daybook/infra/database/embedded.ts';
 import type { Bar } from './bar.ts';
 import { alternate, rounded, type ContestResult } from './measure.ts';
 import { recordPerformance } from './performance-page.ts';
-import { loadPeer } from './peer.ts';
+import { loadPeer, peerFolder } from './peer.ts';
 import { makeDatabases } from './bench-database.ts';
 import { silentLog } from '../support/silent-log.ts';
 
@@ -55,6 +55,7 @@ async function run(bar: Bar): Promise<boolean> {
       database: databases.migrated,
       emptyDatabase: databases.empty,
       peer: (peer) => loadPeer(peer, print),
+      peerFolder: (peer) => peerFolder(peer, print),
       folder,
       seed,
       print,

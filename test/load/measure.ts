@@ -133,6 +133,19 @@ export function rounded(value: number): string {
 }
 
 /**
+ * Times work on so many items, in items a second.
+ * @param work answers with how many it saw
+ * @throws Error where that is another number: something was lost or doubled
+ */
+export async function timed(items: number, work: () => Promise<number>): Promise<Sample> {
+  const start = performance.now();
+  const seen = await work();
+  const seconds = (performance.now() - start) / 1_000;
+  if (seen !== items) throw new Error(`${String(seen)} of ${String(items)} were seen.`);
+  return { figure: items / seconds };
+}
+
+/**
  * Runs `work` by a number of concurrent callers for a time, each call timed.
  * @param work is given the number of the call; it settles before its caller makes the next.
  */

@@ -16,7 +16,8 @@ import { prices } from '@daybook/projectors/market/prices.ts';
 import { products } from '@daybook/projectors/market/products.ts';
 import type { Bar } from './bar.ts';
 import { openBenchStore } from './bench-store.ts';
-import type { Sample } from './measure.ts';
+import { readThrough } from './fill-store.ts';
+import { timed } from './measure.ts';
 import { sampleForm } from './sample-events.ts';
 
 const productCount = 1_000;
@@ -37,12 +38,12 @@ export const bar: Bar = {
     const catchUp = {
       name: 'catch-up read of the same events (P7)',
       unit: 'events/s',
-      run: () => rate(total, () => readThrough(store)),
+      run: () => timed(total, () => readThrough(store)),
     };
     const subject = (projection: AnyProjection, rows: string) => ({
       name: `rebuild of ${projection.name}, ${rows}`,
       unit: 'events/s',
-      run: () => rate(total, () => rebuild(store, database, projection)),
+      run: () => timed(total, () => rebuild(store, database, projection)),
     });
     return {
       contests: [
@@ -57,7 +58,7 @@ export const bar: Bar = {
           anchor: {
             name: 'COPY of the same rows into the same table',
             unit: 'rows/s',
-            run: () => rate(total - productCount, () => copy(database, prices, copied)),
+            run: () => timed(total - productCount, () => copy(database, prices, copied)),
           },
           gate: 0.2,
           goal: 0.4,
@@ -107,19 +108,6 @@ async function fill(store: EventStore): Promise<void> {
       ),
     );
   }
-}
-
-async function rate(count: number, work: () => Promise<number>): Promise<Sample> {
-  const start = performance.now();
-  const done = await work();
-  if (done !== count) throw new Error(`${String(done)} of ${String(count)} were done.`);
-  return { figure: (count / (performance.now() - start)) * 1000 };
-}
-
-async function readThrough(store: EventStore): Promise<number> {
-  let count = 0;
-  for await (const page of store.readAll()) count += page.length;
-  return count;
 }
 
 async function rebuild(store: EventStore, database: Database, projection: AnyProjection): Promise<number> {

@@ -1,8 +1,7 @@
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { join } from 'node:path';
-import { pathToFileURL } from 'node:url';
+import { importPeer } from './peers/import-peer.ts';
 
 const folder = join(import.meta.dirname, 'peers');
 
@@ -11,12 +10,18 @@ const folder = join(import.meta.dirname, 'peers');
  * the first bench that wants one installs them into that folder.
  */
 export async function loadPeer<T>(name: string, print: (line: string) => void): Promise<T> {
-  if (!existsSync(join(folder, 'node_modules', name))) {
+  await peerFolder(name, print);
+  return (await importPeer(name)) as T;
+}
+
+/** The folder of a package of `peers/package.json`. */
+export async function peerFolder(name: string, print: (line: string) => void): Promise<string> {
+  const found = join(folder, 'node_modules', name);
+  if (!existsSync(found)) {
     print(`installing the peers into ${folder}`);
     await install();
   }
-  const resolved = createRequire(join(folder, 'package.json')).resolve(name);
-  return (await import(pathToFileURL(resolved).href)) as T;
+  return found;
 }
 
 function install(): Promise<void> {
