@@ -53,6 +53,7 @@ export async function openPlatform(options: PlatformOptions): Promise<Platform> 
   const database = openDatabase({
     url: options.databaseUrl,
     poolSize: config.database.poolSize,
+    statementTimeoutMs: config.database.statementTimeoutMs,
     applicationName: options.name,
     log,
   });
@@ -62,7 +63,10 @@ export async function openPlatform(options: PlatformOptions): Promise<Platform> 
     keyEncryptionKey: config.vault.encryptionKey,
     formerKeyEncryptionKeys: config.vault.formerEncryptionKeys,
   });
-  const eventStore = contractStore(postgresEventStore({ database, wakeups, log }), vault);
+  const eventStore = contractStore(
+    postgresEventStore({ database, wakeups, log, answerLimitMs: config.database.statementTimeoutMs }),
+    vault,
+  );
   const identity = options.instance === undefined ? {} : { instance: options.instance };
   const topics = postgresTopics({ database, wakeups, log, ...identity });
   const registry = postgresSchemaRegistry(database);

@@ -12,6 +12,9 @@ import { partitionsOfTenants } from '@daybook/infra/runtime/tenant-partitions.ts
 import { eventsTopic } from '@daybook/schemas/contracts.ts';
 import { allQueries, allStreams } from './capabilities.ts';
 
+/** Readers wait no longer, whatever else may. */
+const longestQueryMs = 5_000;
+
 /** Several may run on one database. */
 export const queryService = defineService({
   name: 'query-service',
@@ -19,7 +22,12 @@ export const queryService = defineService({
   start: (platform, { stopping }, config) => {
     const { database, wakeups, topics, clock, log } = platform;
     const queries = allQueries;
-    const readModels = openQueryDatabase({ url: database.url, log, poolSize: config.database.poolSize });
+    const readModels = openQueryDatabase({
+      url: database.url,
+      log,
+      poolSize: config.database.poolSize,
+      statementTimeoutMs: Math.min(config.database.statementTimeoutMs, longestQueryMs),
+    });
     const streams = allStreams({ readModels, wakeups });
     const positions = followPositions({
       database,

@@ -71,7 +71,11 @@ describe('loadConfig', () => {
       RATE_LIMIT_PER_MINUTE: '250',
       PORT: '8080',
     });
-    expect(config.database).toEqual({ url: 'postgres://u:p@db.example/shop', poolSize: 25 });
+    expect(config.database).toEqual({
+      url: 'postgres://u:p@db.example/shop',
+      poolSize: 25,
+      statementTimeoutMs: 30_000,
+    });
     expect(config.tokens.signupTtlMs).toBe(90 * 60_000);
     expect(config.mail).toMatchObject({ smtpHost: 'smtp.example', smtpPassword: 'theirs', smtpPort: 587 });
     expect(config.http).toMatchObject({

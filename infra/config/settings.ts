@@ -40,6 +40,11 @@ export const databaseSettings = z.object({
     name: 'DB_POOL_SIZE',
     about: 'Connections each process may hold.',
   }),
+  statementTimeoutMs: variable(duration('s').default(30_000), {
+    name: 'DB_STATEMENT_TIMEOUT',
+    about:
+      'Longest statement of commands and loops; queries have at most 5 s. A bare number counts seconds. What takes longer is given up and answered with 504.',
+  }),
 });
 
 export const httpSettings = z.object({

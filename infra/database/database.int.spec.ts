@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { DaybookError, isDaybookError } from '@daybook/kernel/errors.ts';
 import { freshDatabase } from '@daybook/test/support/postgres.ts';
+import { startProxy } from '@daybook/test/support/proxy.ts';
 import { silentLog } from '@daybook/test/support/silent-log.ts';
 import { migrate, pendingMigrations } from './migrate.ts';
 import { openDatabase, instant, translateDatabaseError, type Database } from './database.ts';
@@ -66,6 +67,25 @@ describe('a database', () => {
     });
     await nowhere.close();
     await nowhere.close();
+  });
+
+  test('gives a server up that does not answer, and finds it again', async () => {
+    const proxy = await startProxy(fresh.url);
+    const own = openDatabase({ url: proxy.url, log: silentLog, poolSize: 2, statementTimeoutMs: 100 });
+    try {
+      await own.pool.query('select 1');
+      proxy.turn('silent');
+      await expect(own.transaction((client) => client.query('select 1'))).rejects.toMatchObject({
+        code: 'timeout',
+        retry: 'later',
+      });
+      proxy.turn('clear');
+      await own.transaction((client) => client.query('select 1'));
+    } finally {
+      proxy.turn('down');
+      await own.close();
+      await proxy.close();
+    }
   });
 
   test('calls a connection lost during commit unknown', () => {

@@ -27,7 +27,10 @@ export type DatabaseOptions = Readonly<{
   role?: string;
   /** Shown in `pg_stat_activity`. */
   applicationName?: string;
-  /** Longest statement in milliseconds. Default 30 000. */
+  /**
+   * Longest statement in milliseconds; 0 for none. Default 30 000. The server ends it; where that does not answer either
+   * (it hangs, the network swallows everything), this side gives the connection up some seconds later.
+   */
   statementTimeoutMs?: number;
   /** Connections of the pool send statements without waiting for the answers of those before. Default false. */
   pipeline?: boolean;
@@ -53,11 +56,15 @@ export function instant(text: string): string {
   return `${text.slice(0, 10)}T${text.slice(11, 19)}.${fraction}Z`;
 }
 
+/** How long after a statement's time is over the server's word of it may take. */
+const answerMarginMs = 2_000;
+
 /** Opens a database. Connects at first use. */
 export function openDatabase(options: DatabaseOptions): Database {
+  const { statementTimeoutMs = 30_000 } = options;
   const settings = [
     '-c timezone=UTC',
-    `-c statement_timeout=${String(options.statementTimeoutMs ?? 30_000)}`,
+    `-c statement_timeout=${String(statementTimeoutMs)}`,
     '-c idle_in_transaction_session_timeout=60000',
     ...(options.role === undefined ? [] : [`-c role=${options.role}`]),
     ...Object.entries(options.settings ?? {}).map(([name, value]) => `-c ${name}=${value}`),
@@ -66,6 +73,7 @@ export function openDatabase(options: DatabaseOptions): Database {
     connectionString: options.url,
     application_name: options.applicationName ?? 'daybook',
     connectionTimeoutMillis: 5_000,
+    ...(statementTimeoutMs === 0 ? {} : { query_timeout: statementTimeoutMs + answerMarginMs }),
     keepAlive: true,
     options: settings.join(' '),
     types,
@@ -124,10 +132,13 @@ async function transaction<T>(pool: pg.Pool, work: (client: pg.PoolClient) => Pr
     await client.query('commit');
     return result;
   } catch (error) {
-    broken = await client.query('rollback').then(
-      () => false,
-      () => true,
-    );
+    // A server that did not answer in time is not asked again: closing the connection rolls back as well.
+    broken = isUnanswered(error)
+      ? true
+      : await client.query('rollback').then(
+          () => false,
+          () => true,
+        );
     throw stage === 'commit' || isDriverError(error) ? translateDatabaseError(error, stage) : error;
   } finally {
     client.off('error', ignore);
@@ -158,6 +169,9 @@ export function translateDatabaseError(error: unknown, stage?: 'commit'): Dayboo
   if (error instanceof DaybookError) return error;
   const { code } = error as { code?: unknown };
   if (typeof code === 'string' && /^[0-9A-Z]{5}$/.test(code)) return refused(code, error);
+  if (isUnanswered(error)) {
+    return new DaybookError('timeout', 'The database does not answer.', { retry: 'later', cause: error });
+  }
   if (!isConnectionError(error)) {
     return new DaybookError('unavailable', 'A database call failed.', { cause: error });
   }
@@ -190,7 +204,15 @@ const socketCodes = new Set([
 
 /** Whether the driver threw it, rather than code that uses the driver. */
 export function isDriverError(error: unknown): boolean {
-  return error instanceof pg.DatabaseError || (error instanceof Error && isConnectionError(error));
+  return (
+    error instanceof pg.DatabaseError ||
+    (Error.isError(error) && (isConnectionError(error) || isUnanswered(error)))
+  );
+}
+
+/** What pg says, without a code, where `query_timeout` is over. */
+function isUnanswered(error: unknown): boolean {
+  return (error as { message?: unknown } | null)?.message === 'Query read timeout';
 }
 
 function isConnectionError(error: unknown): boolean {

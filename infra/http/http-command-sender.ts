@@ -59,7 +59,9 @@ function failure(status: number, text: string): DaybookError {
   }
   if (status === 504)
     return new DaybookError('timeout', 'The command service ran out of time.', { retry: 'later' });
-  const retry = status >= 500 || status === 429 ? 'later' : 'never';
+  // A signature is refused where clocks or secrets differ: nothing is wrong with the command, and somebody will mend that.
+  const passes = status >= 500 || status === 429 || status === 401;
+  const retry = passes ? 'later' : 'never';
   return new DaybookError('unavailable', 'The command service did not take the command.', {
     retry,
     fields: { status, problem: code },

@@ -121,12 +121,12 @@ describe('commands of other services', () => {
     await sender.close();
   });
 
-  test('without the secret are refused', async () => {
+  test('without the secret are refused, and sent again once that is mended', async () => {
     const stranger = httpCommandSender({ baseUrl: system.url, secret: 'another secret' });
     await expect(stranger.send({ command: 'AddNote', input: { text: 'x' } }, delivery)).rejects.toMatchObject(
       {
         code: 'unavailable',
-        retry: 'never',
+        retry: 'later',
         fields: { status: 401, problem: 'signature-invalid' },
       },
     );

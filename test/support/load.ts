@@ -1,6 +1,6 @@
 /** Callers that send commands without pause and remember what was acknowledged, for tests that break things meanwhile. */
 import { randomUUID } from 'node:crypto';
-import { must, type Answer, type Person } from './caller.ts';
+import { must, type Answer, type Caller, type Person } from './caller.ts';
 import type { Acked } from './oracle.ts';
 
 type Sent = Readonly<{ method: string; path: string; body?: unknown; key: string }>;
@@ -27,10 +27,21 @@ export type LoadOptions = Readonly<{
   callers?: number;
   /** Pages tracked at most; after that products are renamed. Default 24. */
   pages?: number;
+  /**
+   * Each request is repeated with its key until it is answered, as a good client does: after what `Retry-After` says, or a
+   * moment where nobody answered. Only what never was answered counts as a failure then. Default false.
+   */
+  persistent?: boolean;
+  /** The same person at another address of the system, to which a persistent client turns where one does not answer. */
+  elsewhere?: Caller;
 }>;
 
+/** How long a persistent client goes on. */
+const persistMs = 60_000;
+
 /** Starts the load: pages are tracked, then renamed and checked over and over. */
-export function startLoad({ person, page, callers = 4, pages = 24 }: LoadOptions): Load {
+export function startLoad(options: LoadOptions): Load {
+  const { person, page, callers = 4, pages = 24, persistent = false } = options;
   const acked: Acked[] = [];
   const answers = new Map<string, Readonly<{ sent: Sent; answer: Answer }>>();
   const unknown: Sent[] = [];
@@ -62,17 +73,19 @@ export function startLoad({ person, page, callers = 4, pages = 24 }: LoadOptions
     return { method: 'PATCH', path: `/v1/market/products/${productId}`, body: { name: `Name ${key}` }, key };
   };
 
-  const send = (sent: Sent): Promise<Answer> =>
-    person.call(sent.method, sent.path, {
+  const send = (sent: Sent, call = person.call): Promise<Answer> =>
+    call(sent.method, sent.path, {
       ...(sent.body === undefined ? {} : { body: sent.body }),
       headers: { 'idempotency-key': sent.key },
     });
+  const insist = (sent: Sent): Promise<Answer> =>
+    persistently((turn) => send(sent, turn % 2 === 1 ? options.elsewhere : undefined));
 
   async function caller(): Promise<void> {
     while (!stopping) {
       const sent = next();
       try {
-        const answer = await send(sent);
+        const answer = await (persistent ? insist(sent) : send(sent));
         if (answer.status < 300) note(sent, answer);
         else {
           const hasty = answer.status === 503 && !answer.headers.has('retry-after');
@@ -122,4 +135,26 @@ export function startLoad({ person, page, callers = 4, pages = 24 }: LoadOptions
       }
     },
   };
+}
+
+/**
+ * Asks until the answer is no 5xx: after what `Retry-After` says, or a moment where nobody answered. The last answer, or
+ * error, where that takes too long; at once where a 503 does not say when to come back, which is a defect.
+ * @param ask told how many tries there were before
+ */
+export async function persistently(ask: (turn: number) => Promise<Answer>): Promise<Answer> {
+  const deadline = performance.now() + persistMs;
+  for (let turn = 0; ; turn += 1) {
+    const late = performance.now() > deadline;
+    let pauseMs = 100;
+    try {
+      const answer = await ask(turn);
+      const retryAfter = answer.headers.get('retry-after');
+      if (answer.status < 500 || late || retryAfter === null) return answer;
+      pauseMs = Number(retryAfter) * 1_000;
+    } catch (error) {
+      if (late) throw error;
+    }
+    await new Promise((wake) => setTimeout(wake, pauseMs));
+  }
 }

@@ -16,9 +16,11 @@ export type Addresses = Readonly<{ commands: string; queries: string }>;
 export type System = Readonly<{
   mode: Mode;
   addresses: Addresses;
+  /** Where the second of each service answers, with `twice`. */
+  others?: Addresses;
   folder: string;
   databaseUrl: string;
-  /** By name: `up`, or the five services and `database`. */
+  /** By name: `up`, or the five services (`sagas 2` for a second one) and `database`. */
   processes: ReadonlyMap<string, DaybookProcess>;
   /** Everything its processes wrote. */
   output: () => string;
@@ -26,8 +28,10 @@ export type System = Readonly<{
   stop: () => Promise<ReadonlyMap<string, number | NodeJS.Signals>>;
   /** SIGKILL to every process of ours; an embedded PostgreSQL in one process stays. */
   kill: () => Promise<void>;
-  /** SIGKILL to one, which then starts again at its old place. */
-  killAndRestart: (name: string) => Promise<void>;
+  /** SIGKILL to one, which then starts again at its old place; `env` is for this run of it alone. */
+  killAndRestart: (name: string, env?: Env) => Promise<void>;
+  /** SIGTERM to one, which then starts again at its old place. Resolves with its exit code. */
+  stopAndRestart: (name: string, env?: Env) => Promise<number | NodeJS.Signals>;
   /** Stops what still runs and removes the folder. */
   discard: () => Promise<void>;
 }>;
@@ -41,7 +45,15 @@ export type SystemOptions = Readonly<{
   env?: Readonly<Record<string, string>>;
   /** Another checkout to run, in one process. */
   root?: string;
+  /** A database that somebody else runs. Default: the embedded one, as a part of the system. */
+  databaseUrl?: string;
+  /** Two of each service, in five processes. */
+  twice?: boolean;
+  /** More of the environment for one process, by its name. */
+  envOf?: Readonly<Record<string, Env>>;
 }>;
+
+type Env = Readonly<Record<string, string>>;
 
 /** Without limits of rate, since all requests of a test come from one address. */
 const defaultEnv = {
@@ -60,12 +72,11 @@ export const readyLine = {
 /** Starts a system and waits until it is ready. */
 export async function startSystem(options: SystemOptions): Promise<System> {
   const folder = options.folder ?? (await mkdtemp(join(tmpdir(), 'daybook-system-')));
-  const env = { ...defaultEnv, ...options.env, DAYBOOK_DATA: folder };
-  const { processes, addresses, again } =
-    options.mode === 'one process'
-      ? await startTogether(env, options.addresses, options.root)
-      : await startApart(env, options.addresses);
-  const databaseUrl = await runningEmbeddedPostgres(join(folder, 'postgres'));
+  const given: Env = options.databaseUrl === undefined ? {} : { DATABASE_URL: options.databaseUrl };
+  const env = { ...defaultEnv, ...options.env, ...given, DAYBOOK_DATA: folder };
+  const { processes, addresses, others, again } =
+    options.mode === 'one process' ? await startTogether(env, options) : await startApart(env, options);
+  const databaseUrl = options.databaseUrl ?? (await runningEmbeddedPostgres(join(folder, 'postgres')));
   if (databaseUrl === undefined) throw new Error('The system has no database.');
   const stop = async (): Promise<ReadonlyMap<string, number | NodeJS.Signals>> => {
     const rest = [...processes].filter(([name]) => name !== 'database').map(([, one]) => one);
@@ -78,6 +89,7 @@ export async function startSystem(options: SystemOptions): Promise<System> {
   return {
     mode: options.mode,
     addresses,
+    ...(others === undefined ? {} : { others }),
     folder,
     databaseUrl,
     processes,
@@ -87,11 +99,18 @@ export async function startSystem(options: SystemOptions): Promise<System> {
       for (const one of processes.values()) one.signal('SIGKILL');
       await Promise.all([...processes.values()].map((one) => one.ended));
     },
-    killAndRestart: async (name) => {
+    killAndRestart: async (name, more) => {
       const old = processes.get(name);
       old?.signal('SIGKILL');
       await old?.ended;
-      processes.set(name, await again(name));
+      processes.set(name, await again(name, more));
+    },
+    stopAndRestart: async (name, more) => {
+      const old = processes.get(name);
+      old?.signal('SIGTERM');
+      const code = (await old?.ended) ?? 0;
+      processes.set(name, await again(name, more));
+      return code;
     },
     discard: async () => {
       await stop();
@@ -105,54 +124,68 @@ export async function startSystem(options: SystemOptions): Promise<System> {
 type Started = Readonly<{
   processes: Map<string, DaybookProcess>;
   addresses: Addresses;
-  again: (name: string) => Promise<DaybookProcess>;
+  others?: Addresses;
+  again: (name: string, env?: Env) => Promise<DaybookProcess>;
 }>;
 
-type Env = Readonly<Record<string, string>>;
-
-async function startTogether(env: Env, addresses: Addresses | undefined, root?: string): Promise<Started> {
-  const start = async (port: string): Promise<[DaybookProcess, string]> => {
-    const up = startDaybook(['up', '--port', port], env, root);
+async function startTogether(env: Env, { addresses, root, envOf }: SystemOptions): Promise<Started> {
+  const start = async (port: string, more: Env = {}): Promise<[DaybookProcess, string]> => {
+    const up = startDaybook(['up', '--port', port], { ...env, ...envOf?.['up'], ...more }, root);
     return [up, String((await up.said(readyLine.up))['url'])];
   };
   const [up, url] = await start(portOf(addresses?.commands));
   return {
     processes: new Map([['up', up]]),
     addresses: { commands: url, queries: url },
-    again: async () => (await start(portOf(url)))[0],
+    again: async (_, more) => (await start(portOf(url), more))[0],
   };
 }
 
-async function startApart(env: Env, addresses: Addresses | undefined): Promise<Started> {
+async function startApart(env: Env, options: SystemOptions): Promise<Started> {
   const processes = new Map<string, DaybookProcess>();
-  const starting = (name: string, port = '0', more: Env = {}): DaybookProcess => {
-    const one = startDaybook(['run', name, ...(name === 'database' ? [] : ['--port', port])], {
-      ...env,
-      ...more,
-    });
+  const ports = new Map<string, string>();
+  const starting = (name: string, more: Env = {}): DaybookProcess => {
+    const [service = name] = name.split(' ');
+    const own = service === 'database' ? [] : ['--port', ports.get(name) ?? '0'];
+    const one = startDaybook(['run', service, ...own], { ...env, ...options.envOf?.[name], ...more });
     processes.set(name, one);
     return one;
   };
-  await starting('database').said(readyLine.database);
-  const commandService = starting('command-service', portOf(addresses?.commands));
-  const queryService = starting('query-service', portOf(addresses?.queries));
-  starting('projectors');
-  starting('scrapers');
-  const commands = String((await commandService.said(readyLine.run))['url']);
-  const toCommands = { COMMAND_SERVICE_URL: commands };
-  starting('sagas', '0', toCommands);
-  const queries = String((await queryService.said(readyLine.run))['url']);
-  for (const [name, one] of processes) if (name !== 'database') await one.said(readyLine.run);
-  const ports: Readonly<Record<string, string>> = {
-    'command-service': portOf(commands),
-    'query-service': portOf(queries),
+  const saysReady = async (name: string): Promise<string> => {
+    const line = name === 'database' ? readyLine.database : readyLine.run;
+    return String((await processes.get(name)?.said(line))?.['url']);
   };
+  const toCommands = new Map<string, Env>();
+
+  /** The five, or a second of each: the numbers stand behind the names. */
+  async function startFive(number: string, at: Addresses | undefined): Promise<Addresses> {
+    const [commandService, queryService] = [`command-service${number}`, `query-service${number}`];
+    ports.set(commandService, portOf(at?.commands)).set(queryService, portOf(at?.queries));
+    for (const name of [commandService, queryService, `projectors${number}`, `scrapers${number}`]) {
+      starting(name);
+    }
+    const commands = await saysReady(commandService);
+    toCommands.set(`sagas${number}`, { COMMAND_SERVICE_URL: commands });
+    starting(`sagas${number}`, toCommands.get(`sagas${number}`));
+    const queries = await saysReady(queryService);
+    for (const name of ['projectors', 'scrapers', 'sagas']) await saysReady(name + number);
+    ports.set(commandService, portOf(commands)).set(queryService, portOf(queries));
+    return { commands, queries };
+  }
+
+  if (options.databaseUrl === undefined) {
+    starting('database');
+    await saysReady('database');
+  }
+  const addresses = await startFive('', options.addresses);
+  const others = options.twice === true ? await startFive(' 2', undefined) : undefined;
   return {
     processes,
-    addresses: { commands, queries },
-    again: async (name) => {
-      const one = starting(name, ports[name], toCommands);
-      await one.said(name === 'database' ? readyLine.database : readyLine.run);
+    addresses,
+    ...(others === undefined ? {} : { others }),
+    again: async (name, more) => {
+      const one = starting(name, { ...toCommands.get(name), ...more });
+      await saysReady(name);
       return one;
     },
   };
