@@ -140,14 +140,13 @@ export const concurrencyClauses: readonly Clause<EventStoreSubject>[] = [
       }
     },
   },
-  {
-    name: 'open-transactions',
-    sentence:
-      'a transaction that stays open neither holds appends up nor hides events nor lets one slip in before',
+  ...(['same database', 'another database'] as const).map((where): Clause<EventStoreSubject> => ({
+    name: `open-transactions-in-${where.replace(' ', '-')}`,
+    sentence: `a transaction that stays open in ${where === 'same database' ? 'the same' : 'another'} database neither holds appends up nor hides events nor lets one slip in before`,
     run: async ({ store, another, holdTransaction }) => {
       const seen = follow(store, {});
       await store.append(newStream(), 'no-stream', makeEvents(1));
-      const end = await holdTransaction();
+      const end = await holdTransaction(where);
       let during: readonly RecordedEvent[];
       try {
         for (let n = 0; n < 5; n += 1)
@@ -164,7 +163,7 @@ export const concurrencyClauses: readonly Clause<EventStoreSubject>[] = [
       await eventually(() => assert.deepEqual(ids(seen.events), ids(after)));
       await seen.stop();
     },
-  },
+  })),
   {
     name: 'hot-stream-with-bystanders',
     sentence: 'writers that fight over one stream make progress by repeating, and others are not held up',

@@ -4,6 +4,7 @@ import type { EventStore } from '@daybook/kernel/ports/event-store.ts';
 import { freshDatabase } from '../support/postgres.ts';
 import { silentLog } from '../support/silent-log.ts';
 import { registerContract } from './contract.ts';
+import { holdTransactionOf } from './held-transaction.ts';
 import { eventStoreClauses } from './event-store.contract.ts';
 
 registerContract('event store', 'postgres', eventStoreClauses, async () => {
@@ -19,16 +20,8 @@ registerContract('event store', 'postgres', eventStoreClauses, async () => {
     port: {
       store: another(),
       another,
-      holdTransaction: async () => {
-        const client = await database.pool.connect();
-        await client.query('begin isolation level repeatable read');
-        // Takes a transaction id and a snapshot: the two things that hold other orders of a log up.
-        await client.query('select pg_current_xact_id(), count(*) from log.events');
-        return async () => {
-          await client.query('rollback');
-          client.release();
-        };
-      },
+      // Takes a transaction id and a snapshot: the two things that hold other orders of a log up.
+      holdTransaction: holdTransactionOf(database, 'select pg_current_xact_id(), count(*) from log.events'),
     },
     close: async () => {
       await Promise.all(stores.map((store) => store.close()));

@@ -9,9 +9,12 @@ export type EventStoreSubject = Readonly<{
   store: EventStore;
   /** Another store on the same log, as a second process has it. Closed with the subject. */
   another: () => EventStore;
-  /** Opens a transaction in the log's database that has written elsewhere; answers with what ends it. */
-  holdTransaction: () => Promise<() => Promise<void>>;
+  /** Opens a transaction on the log's server that has written elsewhere; answers with what ends it. */
+  holdTransaction: HoldTransaction;
 }>;
+
+/** Opens a transaction in the adapter's own database or in another of its server; answers with what ends it. */
+export type HoldTransaction = (where: 'same database' | 'another database') => Promise<() => Promise<void>>;
 
 export const metadata: Metadata = {
   schemaVersion: 1,

@@ -18,7 +18,7 @@ import {
 /** What befalls a group between two rounds of publishing. */
 type Step =
   | Readonly<{ do: 'publish'; count: number }>
-  | Readonly<{ do: 'join' }>
+  | Readonly<{ do: 'join'; maxBatch: number }>
   | Readonly<{ do: 'leave' }>
   /** The process stops in the middle of a batch, and never comes back. */
   | Readonly<{ do: 'crash' }>
@@ -31,7 +31,10 @@ export const histories: fc.Arbitrary<readonly Step[]> = fc.array(
       weight: 4,
       arbitrary: fc.record({ do: fc.constant('publish' as const), count: fc.integer({ min: 1, max: 30 }) }),
     },
-    { weight: 3, arbitrary: fc.record({ do: fc.constant('join' as const) }) },
+    {
+      weight: 3,
+      arbitrary: fc.record({ do: fc.constant('join' as const), maxBatch: fc.integer({ min: 1, max: 12 }) }),
+    },
     { weight: 1, arbitrary: fc.record({ do: fc.constant('leave' as const) }) },
     { weight: 2, arbitrary: fc.record({ do: fc.constant('crash' as const) }) },
     { weight: 1, arbitrary: fc.record({ do: fc.constant('stall' as const) }) },
@@ -51,7 +54,7 @@ export async function live(subject: TopicsSubject, history: readonly Step[]): Pr
   const members: { process: TopicsProcess; consumer: Consumer; doomed: boolean }[] = [];
   let published = 0;
 
-  const join = async (): Promise<void> => {
+  const join = async (maxBatch: number): Promise<void> => {
     const process = await subject.another();
     const member = { process, consumer: null as unknown as Consumer, doomed: false };
     let calls = 0;
@@ -68,7 +71,7 @@ export async function live(subject: TopicsSubject, history: readonly Step[]): Pr
       }
       return done;
     };
-    member.consumer = consume(process.topics, handle, { maxBatch: 5 });
+    member.consumer = consume(process.topics, handle, { maxBatch });
     members.push(member);
   };
 
@@ -84,7 +87,7 @@ export async function live(subject: TopicsSubject, history: readonly Step[]): Pr
   for (const step of history) {
     const member = members.find(({ doomed }) => !doomed);
     if (step.do === 'publish') await publish(step.count);
-    else if (step.do === 'join') await join();
+    else if (step.do === 'join') await join(step.maxBatch);
     else if (member !== undefined && step.do === 'leave') {
       members.splice(members.indexOf(member), 1);
       await member.consumer.stop();
@@ -96,7 +99,7 @@ export async function live(subject: TopicsSubject, history: readonly Step[]): Pr
     }
   }
   members.filter(({ doomed }) => doomed).forEach(({ process }) => process.stall());
-  await join();
+  await join(5);
   await soon(subject, async () => expect(await behind(topics)).toBe(0));
   for (const process of stalled) process.resume();
   await publish(5);

@@ -4,6 +4,7 @@ import type { TopicEngine } from '@daybook/infra/topics/topic-engine.ts';
 import type { Topics } from '@daybook/kernel/ports/topics.ts';
 import { silentLog } from '@daybook/test/support/silent-log.ts';
 import type { Subject } from './contract.ts';
+import type { HoldTransaction } from './event-store.subject.ts';
 import { stallable } from './stalled-engine.ts';
 import type { TopicsProcess, TopicsSubject } from './topics.subject.ts';
 
@@ -20,6 +21,7 @@ export async function processesOver(
   open: () => Promise<Opened>,
   { patienceMs, ...lease }: Times,
   bend: (topics: Topics) => Partial<Topics> = () => ({}),
+  holdTransaction: HoldTransaction = () => Promise.resolve(() => Promise.resolve()),
 ): Promise<Subject<TopicsSubject>> {
   const pace = { ...lease, activePollMs: 5, idlePollMs: 50, backOff: { firstMs: 10, mostMs: 50 } };
   const processes: (TopicsProcess & { close(): Promise<void> })[] = [];
@@ -42,7 +44,7 @@ export async function processesOver(
   };
   const { topics } = await start();
   return {
-    port: { topics, another: start, patienceMs },
+    port: { topics, another: start, patienceMs, holdTransaction },
     close: async () => {
       await Promise.all(processes.map((each) => each.close()));
     },

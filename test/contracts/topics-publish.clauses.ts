@@ -141,6 +141,29 @@ export const publishClauses: readonly Clause<TopicsSubject>[] = [
       }
     },
   },
+  ...(['same database', 'another database'] as const).map((where): Clause<TopicsSubject> => ({
+    name: `open-transactions-in-${where.replace(' ', '-')}`,
+    sentence: `a transaction that stays open in ${where === 'same database' ? 'the same' : 'another'} database neither holds publishing up nor hides messages nor lets one slip in before`,
+    run: async (subject) => {
+      const { topics, another, holdTransaction } = subject;
+      await topics.ensure(topic, { partitions: 2 });
+      const other = await another();
+      const consumer = consume(topics);
+      const end = await holdTransaction(where);
+      try {
+        for (let n = 0; n < 10; n += 1) {
+          await (n % 2 === 0 ? topics : other.topics).publish(topic, [message('key', String(n))]);
+        }
+        await soon(subject, () => expect(consumer.texts()).toHaveLength(10));
+      } finally {
+        await end();
+      }
+      await topics.publish(topic, [message('key', 'last')]);
+      await soon(subject, () => expect(consumer.texts()).toHaveLength(11));
+      await consumer.stop();
+      expect(consumer.texts()).toEqual([...Array.from({ length: 10 }, (_, n) => String(n)), 'last']);
+    },
+  })),
   {
     name: 'batches-one-partition',
     sentence: 'a batch holds messages of one partition only, at least one, at most as many as asked',

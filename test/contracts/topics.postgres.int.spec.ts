@@ -4,6 +4,7 @@ import { postgresTopicEngine } from '@daybook/infra/topics/postgres-topics.ts';
 import { freshDatabase } from '@daybook/test/support/postgres.ts';
 import { silentLog } from '@daybook/test/support/silent-log.ts';
 import { registerContract } from './contract.ts';
+import { holdTransactionOf } from './held-transaction.ts';
 import { processesOver } from './topics-processes.ts';
 import { topicsClauses } from './topics.contract.ts';
 
@@ -18,6 +19,8 @@ registerContract('topics', 'postgres', topicsClauses, async () => {
       return Promise.resolve({ engine, wakeups });
     },
     { leaseMs: 2_000, heartbeatMs: 200, patienceMs: 15_000 },
+    undefined,
+    holdTransactionOf(fresh.database, 'select pg_current_xact_id(), count(*) from topics.messages'),
   );
   return {
     port: subject.port,

@@ -7,6 +7,7 @@ import {
   type Topics,
   type Verdict,
 } from '@daybook/kernel/ports/topics.ts';
+import type { HoldTransaction } from './event-store.subject.ts';
 
 /** One process at the broker. */
 export type TopicsProcess = Readonly<{
@@ -22,6 +23,7 @@ export type TopicsSubject = Readonly<{
   another(): Promise<TopicsProcess>;
   /** How long a clause waits for what must come. */
   patienceMs: number;
+  holdTransaction: HoldTransaction;
 }>;
 
 export const topic = 'daybook.things.v1';
