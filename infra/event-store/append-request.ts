@@ -37,7 +37,7 @@ export function appendRequest(
   expected: Expected,
   events: NonEmpty<NewEvent>,
 ): AppendRequest {
-  if (stream.length > maxNameLength || !streamName.test(stream)) refuse('A stream name is category-id.');
+  checkStreamName(stream);
   if (typeof expected === 'number' && !(Number.isSafeInteger(expected) && expected >= 0)) {
     refuse('An expected revision is a whole number from 0.');
   }
@@ -57,7 +57,13 @@ export function appendRequest(
   return { stream, expected, events: stored, size };
 }
 
-function storedForm({ id, type, data, metadata }: NewEvent): StoredForm {
+/** @throws TypeError for a name that is not `category-id`, or too long */
+export function checkStreamName(stream: string): void {
+  if (stream.length > maxNameLength || !streamName.test(stream)) refuse('A stream name is category-id.');
+}
+
+/** An event's texts, checked as `appendRequest` has it. */
+export function storedForm({ id, type, data, metadata }: NewEvent): StoredForm {
   if (!uuid.test(id)) refuse('An event id is a lower-case uuid.');
   if (!typeName.test(type)) refuse('An event type is a name of letters and digits.');
   // JSON.stringify answers undefined for what is not JSON, whatever its type says.

@@ -16,11 +16,12 @@ export function contractStore(store: EventStore, vault: Vault): EventStore {
   return {
     append: async (stream, expected, events) => {
       // All are checked before the first is sealed: a refused batch leaves no data key behind.
-      for (const event of events) check(event);
+      for (const event of events) checkEvent(event);
       const sealed = await Promise.all(events.map((event) => sealEvent(vault, event)));
       return store.append(stream, expected, sealed as unknown as NonEmpty<NewEvent>);
     },
     read: (stream, options) => current(store.read(stream, options)),
+    find: async (stream, ids) => (await store.find(stream, ids)).map(toCurrent),
     readAll: (options) => current(store.readAll(options)),
     subscribeAll: (options) => current(store.subscribeAll(options)),
     head: () => store.head(),
@@ -33,7 +34,8 @@ export function contractStore(store: EventStore, vault: Vault): EventStore {
   };
 }
 
-function check({ type, data, metadata }: NewEvent): void {
+/** Holds an event to its contract. @throws `schema-unknown` · `schema-incompatible` */
+export function checkEvent({ type, data, metadata }: NewEvent): void {
   if (contractFor(type).kind !== 'event') {
     throw new DaybookError('schema-unknown', 'This type is a topic message and no event.', {
       fields: { type },
