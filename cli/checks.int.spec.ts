@@ -81,7 +81,9 @@ describe('the doctor', () => {
     expect((await checkPort(configOf({ PORT: port }))).verdict).toBe('note');
     await close();
     expect((await checkPort(configOf({ PORT: port }))).verdict).toBe('well');
-    expect((await checkPort(configOf({ PORT: '0', HOST: '192.0.2.1' }))).verdict).toBe('wrong');
+    expect((await checkPort(configOf({ PORT: '0', HOST: '192.0.2.1', NODE_ENV: 'test' }))).verdict).toBe(
+      'wrong',
+    );
   });
 
   test('sees whether mail gets away', async () => {

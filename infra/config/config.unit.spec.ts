@@ -149,6 +149,14 @@ describe('loadConfig', () => {
     expect(problems.join('\n')).not.toContain('planted');
   });
 
+  test('what is open to a network says what it is for', () => {
+    const open = ['NODE_ENV: must be given where HOST opens the interface to a network'];
+    for (const HOST of ['0.0.0.0', '::', '192.0.2.1']) expect(problemsOf({ HOST })).toEqual(open);
+    for (const HOST of ['127.0.0.1', 'localhost', '::1', '127.1.2.3'])
+      expect(problemsOf({ HOST })).toEqual([]);
+    expect(problemsOf({ HOST: '0.0.0.0', NODE_ENV: 'development' })).toEqual([]);
+  });
+
   test('a variable given twice is a problem', () => {
     expect(problemsOf({ PORT: '1', PORT_FILE: join(folder, 'url') }, httpSettings)).toEqual([
       'PORT: is given twice, also as PORT_FILE',

@@ -31,6 +31,7 @@ export function loadConfig<S extends z.ZodObject>(schema: S, env: Environment): 
     if (found.text !== undefined) set(tree, variable.path, found.text);
     else ensureParents(tree, variable.path);
   }
+  problems.push(...openUnnamed(placed, env));
   const parsed = schema.safeParse(tree);
   for (const issue of parsed.error?.issues ?? []) {
     const problem = describe(placed, issue);
@@ -41,6 +42,18 @@ export function loadConfig<S extends z.ZodObject>(schema: S, env: Environment): 
   }
   if (!parsed.success || problems.length > 0) throw invalid(problems);
   return freeze(parsed.data);
+}
+
+/** What development makes easy, such as answering with mailed tokens, is not opened to a network by forgetting a name. */
+function openUnnamed(placed: readonly PlacedVariable[], env: Environment): readonly string[] {
+  const host = lookUp('HOST', env).text ?? 'localhost';
+  const listens = placed.some(({ facts }) => facts.name === 'HOST');
+  if (!listens || lookUp('NODE_ENV', env).text !== undefined || isLoopback(host)) return [];
+  return ['NODE_ENV: must be given where HOST opens the interface to a network'];
+}
+
+function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || /^127(\.\d+){3}$/.test(host);
 }
 
 function find(variable: PlacedVariable, env: Environment, production: boolean, dataFolder: string): Found {

@@ -54,7 +54,8 @@ export const httpSettings = z.object({
   }),
   host: variable(z.string().default('127.0.0.1'), {
     name: 'HOST',
-    about: 'Address to listen on. `0.0.0.0` or `::` opens it to the network.',
+    about:
+      'Address to listen on. `0.0.0.0` or `::` opens it to the network; `NODE_ENV` has to be given then.',
   }),
   publicUrl: variable(httpUrl.optional(), {
     name: 'PUBLIC_URL',
@@ -148,6 +149,18 @@ export const serviceSettings = z.object({
   commandServiceUrl: variable(httpUrl.default('http://127.0.0.1:4000'), {
     name: 'COMMAND_SERVICE_URL',
     about: 'Where the other services reach the command service when they run apart.',
+  }),
+});
+
+export const stateSettings = z.object({
+  cacheBytes: variable(wholeNumber(0, 16 * 1024 ** 3).default(64 * 1024 ** 2), {
+    name: 'STATE_CACHE_BYTES',
+    about:
+      'Memory for the recent states of streams, by which a command need not read its stream. 0: every command reads.',
+  }),
+  snapshotEveryEvents: variable(wholeNumber(0, 1_000_000).default(500), {
+    name: 'SNAPSHOT_EVERY',
+    about: 'Events after which a stream gets a (further) snapshot of its state. 0: none.',
   }),
 });
 
@@ -271,6 +284,7 @@ export const settings = {
   rateLimits: rateLimitSettings,
   tokens: tokenSettings,
   services: serviceSettings,
+  states: stateSettings,
   vault: vaultSettings,
   mail: mailSettings,
   outbound: outboundSettings,
