@@ -202,6 +202,27 @@ export const failpoints = {
     file: 'infra/runtime/dispatcher.ts',
     means: 'The outcome is recorded; what follows in the instance stays leased until the lease runs out.',
   },
+  'snapshot.writing': {
+    file: 'infra/runtime/snapshots.ts',
+    means:
+      'The earlier snapshot of the stream stands, or none: more of the stream is folded, to the same state.',
+    killPoint: 'K27',
+  },
+  'snapshot.written': {
+    file: 'infra/runtime/snapshots.ts',
+    means: 'The snapshot stands, and the log confirms it to whoever uses it.',
+    killPoint: 'K27',
+  },
+  'migration.writing': {
+    file: 'infra/database/migrate.ts',
+    means: 'The migration is rolled back whole: the next start runs it again.',
+    killPoint: 'K26',
+  },
+  'migration.written': {
+    file: 'infra/database/migrate.ts',
+    means: 'The migration is done and recorded: the next start goes on with the one after it.',
+    killPoint: 'K26',
+  },
 } as const satisfies Readonly<Record<string, Failpoint>>;
 
 export type FailpointName = keyof typeof failpoints;
