@@ -1,4 +1,4 @@
-import type { Event, RecordedEvent } from './event.ts';
+import type { Event, Position, RecordedEvent, StreamName } from './event.ts';
 
 /** SQL types of read-model columns. `instant` is ISO 8601 UTC text in rows, `bigint` a safe integer. */
 export type ColumnType =
@@ -17,6 +17,13 @@ export type Table<R extends Row, K extends keyof R & string> = Readonly<{
   indexes?: readonly (readonly (keyof R & string)[])[];
 }>;
 
+/** Where the events of a row are found again: in streams, at one place of the log, or anywhere since a time. */
+export type Origin =
+  | Readonly<{ streams: readonly StreamName[] }>
+  | Readonly<{ position: Position }>
+  /** ISO 8601, UTC: no event of the row was recorded before it. */
+  | Readonly<{ since: string }>;
+
 /**
  * A read model: a fold over rows. The runtime loads the rows a batch touches, folds in memory and writes them back
  * together with the checkpoint. Sealed fields stay sealed in rows; queries open them.
@@ -31,6 +38,11 @@ export type Projection<E extends Event, R extends Row, K extends keyof R & strin
   handles: readonly E['type'][];
   /** The rows an event touches. */
   keys: (event: RecordedEvent<E>) => readonly Readonly<Pick<R, K>>[];
+  /**
+   * Where to look for the events of a row, so that it can be explained without a second log. Absent: among all events of
+   * the handled types, which is right for few of them only.
+   */
+  origin?: (key: Readonly<Pick<R, K>>) => Origin;
   /** `null` in: no such row; `null` out: remove it. Never throws: a recorded fact cannot be refused. */
   evolve: (row: R | null, event: RecordedEvent<E>, key: Readonly<Pick<R, K>>) => R | null;
 }>;
@@ -42,6 +54,7 @@ export type AnyProjection = Readonly<{
   table: Table<Row, string>;
   handles: ReadonlySet<string>;
   keys: (event: RecordedEvent) => readonly Row[];
+  origin?: (key: Row) => Origin;
   evolve: (row: Row | null, event: RecordedEvent, key: Row) => Row | null;
 }>;
 
@@ -49,12 +62,14 @@ export type AnyProjection = Readonly<{
 export function defineProjection<E extends Event, R extends Row, K extends keyof R & string>(
   projection: Projection<E, R, K>,
 ): AnyProjection {
+  const { origin } = projection;
   return {
     name: projection.name,
     version: projection.version,
     table: projection.table,
     handles: new Set<string>(projection.handles),
     keys: (event) => projection.keys(event as RecordedEvent<E>),
+    ...(origin === undefined ? {} : { origin: (key) => origin(key as Pick<R, K>) }),
     evolve: (row, event, key) =>
       projection.evolve(row as R | null, event as RecordedEvent<E>, key as Pick<R, K>),
   };

@@ -1,4 +1,4 @@
-import type { Event } from '@daybook/kernel/event.ts';
+import type { Event, Position } from '@daybook/kernel/event.ts';
 import { defineProjection } from '@daybook/kernel/projection.ts';
 import { contracts } from '@daybook/schemas/contracts.ts';
 
@@ -22,7 +22,7 @@ const eventTypes = [...contracts.values()].flatMap(({ kind, name }) => (kind ===
 /** A row an event: everything that happened in a tenant, in order. */
 export const timeline = defineProjection<Event, TimelineRow, 'position'>({
   name: 'timeline',
-  version: 1,
+  version: 2,
   table: {
     columns: {
       position: { type: 'text' },
@@ -40,10 +40,12 @@ export const timeline = defineProjection<Event, TimelineRow, 'position'>({
     indexes: [
       ['type', 'position'],
       ['stream', 'position'],
+      ['correlationId', 'position'],
     ],
   },
   handles: eventTypes,
   keys: ({ position }) => [{ position }],
+  origin: ({ position }) => ({ position: position as Position }),
   evolve: (_row, event) => ({
     position: event.position,
     eventId: event.id,

@@ -20,6 +20,8 @@ export const dailyChecks = defineProjection<CheckEvent, DailyChecksRow, 'day'>({
   },
   handles: ['PriceObserved', 'CheckFailed'],
   keys: (event) => [{ day: event.data.observedAt.slice(0, 10) }],
+  // An observation is recorded when it was made, or later.
+  origin: ({ day }) => ({ since: `${day}T00:00:00.000Z` }),
   evolve: (row, event, { day }) => {
     const { prices, failures } = row ?? { prices: 0, failures: 0 };
     return event.type === 'PriceObserved'

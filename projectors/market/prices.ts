@@ -39,6 +39,7 @@ export const prices = defineProjection<PriceEvent, PriceRow, 'productId' | 'obse
   },
   handles: ['PriceObserved'],
   keys: ({ data: { productId, observationId } }) => [{ productId, observationId }],
+  origin: ({ productId }) => ({ streams: [`product-${productId}`] }),
   evolve: (_row, { data }) => ({
     productId: data.productId,
     observationId: data.observationId,

@@ -91,6 +91,7 @@ export const products = defineProjection<ProductEvent, ProductRow, 'productId'>(
     'CheckFailed',
   ],
   keys: (event) => [{ productId: event.data.productId }],
+  origin: ({ productId }) => ({ streams: [`product-${productId}`] }),
 
   evolve: (row, event) => {
     if (event.type === 'ProductTracked') return tracked(row, event.data, event);

@@ -26,6 +26,7 @@ export const plans = defineProjection<PlanEvent, PlanRow, 'planId'>({
   },
   handles: ['PlanCreated'],
   keys: (event) => [{ planId: event.data.planId }],
+  origin: ({ planId }) => ({ streams: [`plan-${planId}`] }),
   evolve: (_row, { data: { planId, title, tasks }, recordedAt }) => ({
     planId,
     title,
