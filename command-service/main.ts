@@ -9,6 +9,7 @@ import { defineService, type Platform, type Readiness } from '@daybook/infra/pla
 import { askParts, notReady } from '@daybook/infra/readiness.ts';
 import { startRelay } from '@daybook/infra/relay/start-relay.ts';
 import { makeCommandBus } from '@daybook/infra/runtime/command-bus.ts';
+import { openStates } from '@daybook/infra/runtime/open-states.ts';
 import { postgresNonces } from '@daybook/infra/tokens/nonces.ts';
 import { currentVersion } from '@daybook/schemas/contracts.ts';
 import { allCommands } from './capabilities.ts';
@@ -20,6 +21,7 @@ const settings = daybookSettings.pick({
   rateLimits: true,
   tokens: true,
   services: true,
+  states: true,
   outbound: true,
 });
 
@@ -30,7 +32,8 @@ export const commandService = defineService({
   start: async (platform, _links, config) => {
     const { database, eventStore, clock, log } = platform;
     const commands = allCommands(portsOf(platform, config));
-    const bus = makeCommandBus({ commands, eventStore, schemaVersion: currentVersion, clock, log });
+    const states = await openStates({ platform, serviceFolder: import.meta.dirname, ...config.states });
+    const bus = makeCommandBus({ commands, eventStore, schemaVersion: currentVersion, clock, log, states });
     const gate = openSharedGate({ platform, limits: config.rateLimits });
     const relay = startRelay(platform);
     const routers = [
@@ -50,6 +53,7 @@ export const commandService = defineService({
       ready: () => readiness(platform, relay),
       stop: async () => {
         await gate.close();
+        await states.close();
         await relay.stop();
       },
     });

@@ -98,6 +98,7 @@ export function toOutcomes(group: readonly AppendRequest[], row: AppendRow | und
   return group.map((request, index) => {
     const revision = Number(revisions[index]);
     if (outcomes[index] === 'conflict') return revisionConflict(request.stream, request.expected, revision);
-    return { revision, position: toPosition(positions[index] ?? '') };
+    const position = toPosition(positions[index] ?? '');
+    return outcomes[index] === 'appended' ? { revision, position, wrote: true } : { revision, position };
   });
 }

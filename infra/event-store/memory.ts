@@ -72,6 +72,11 @@ export function memoryEventStore(options: { log?: MemoryLog; now?: () => string 
         yield chosen.slice(start, start + defaultPageSize);
       }
     },
+    find: async (stream, ids) =>
+      ids
+        .flatMap((id) => log.byId.get(id) ?? [])
+        .filter((event) => event.stream === stream)
+        .sort((a, b) => a.revision - b.revision),
     readAll,
     subscribeAll: ({ after, pageSize, signal }) =>
       tail({
@@ -118,7 +123,7 @@ function appendTo(log: MemoryLog, request: AppendRequest, recordedAt: string): A
     log.byId.set(event.id, event);
   }
   log.wakeups.notify('log');
-  return lastOf(recorded);
+  return { ...lastOf(recorded), wrote: true };
 }
 
 /** Revision and position of the latest of some events of one stream. */

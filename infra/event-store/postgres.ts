@@ -93,6 +93,7 @@ export function postgresEventStore(options: PostgresEventStoreOptions): EventSto
             : events('log.read-backwards', readBackwardsText, [stream, revision, size]),
         next: (event) => event.revision + (direction === 'forwards' ? 1 : -1),
       }),
+    find: (stream, ids) => events('log.find', findText, [stream, ids]),
     readAll,
     subscribeAll: ({ after, pageSize, signal }) =>
       tail({
@@ -125,6 +126,7 @@ const maxRevision = 2_147_483_647;
 const readAllText = `select ${eventColumns} from log.events where position > $1 order by position limit $2`;
 const readBackwardsText = `select ${eventColumns} from log.events where stream = $1 and revision <= $2 order by revision desc limit $3`;
 const atText = `select ${eventColumns} from log.events where position = $1`;
+const findText = `select ${eventColumns} from log.events where id = any ($2::uuid[]) and stream = $1 order by revision`;
 const headText = 'select coalesce(max(position), 0) from log.events';
 
 async function query<R extends readonly unknown[] = EventRow>(

@@ -10,7 +10,7 @@ import {
   type Position,
   type Revision,
 } from '@daybook/kernel/event.ts';
-import type { EventStore, NonEmpty } from '@daybook/kernel/ports/event-store.ts';
+import type { Appended, EventStore, NonEmpty } from '@daybook/kernel/ports/event-store.ts';
 import type {
   Clock,
   CommandDelivery,
@@ -19,10 +19,11 @@ import type {
   Log,
 } from '@daybook/kernel/ports/outside.ts';
 import type { Schema, SchemaIssue } from '@daybook/kernel/schema.ts';
-import { countCommand } from '../telemetry/metrics.ts';
+import { failpoint } from '../failpoints/failpoint.ts';
+import { countCommand, countStateLoad } from '../telemetry/metrics.ts';
 import { traceparentOut, withSpan } from '../telemetry/tracing.ts';
 import { commandScopedId, eventIdOf, precedingCommandId } from './derived-ids.ts';
-import { foldFrom, type LoadStream, type StreamState } from './stream-state.ts';
+import { foldedStates, type EarlierDelivery, type StreamState, type StreamStates } from './stream-state.ts';
 
 export type CommandBusOptions = Readonly<{
   commands: readonly Command[];
@@ -31,6 +32,8 @@ export type CommandBusOptions = Readonly<{
   schemaVersion: (type: string) => number;
   clock: Clock;
   log: Log;
+  /** Where states of streams come from. Default: each is folded from its beginning. */
+  states?: StreamStates;
   /** Most tries of one delivery against conflicting writers. Default 12. */
   maxTries?: number;
 }>;
@@ -68,28 +71,31 @@ const conflictPauseMs = 3;
  * Makes the command bus. One delivery goes (in brackets the test that dies there):
  * 1. prepare the command (stream, tenant, looked-up facts)
  *    [command-bus-deaths.unit.spec.ts "a death while preparing: the next delivery completes the command, once"],
- * 2. load and fold the stream
+ * 2. where a recent state of the stream is kept: decide on it and append at its revision; where nothing would be
+ *    appended, or the append finds other events, as if this had not been tried: go on with
+ *    [command-bus-deaths.unit.spec.ts "a death on a recent state leaves the command to the next delivery"],
+ * 3. load and fold the stream
  *    [command-bus-deaths.unit.spec.ts "a death while loading: the next delivery completes the command, once"],
- * 3. answer again where this command id recorded events already
+ * 4. answer again where this command id recorded events already
  *    [command-bus-deaths.unit.spec.ts "a death while answering again leaves the answer to the next delivery"],
- * 4. decide; a refusal is the answer
+ * 5. decide; a refusal is the answer
  *    [command-bus-deaths.unit.spec.ts "a death while deciding: the next delivery completes the command, once"],
- * 5. send the commands that must be accepted first; a refusal of one is the answer
+ * 6. send the commands that must be accepted first; a refusal of one is the answer
  *    [command-bus-deaths.unit.spec.ts "a death while sending: the next delivery completes the command, once"],
- * 6. append with the loaded revision; a conflict goes back to 2
+ * 7. append with the loaded revision; a conflict goes back to 3
  *    [command-bus-deaths.unit.spec.ts "a death while appended: the next delivery completes the command, once"],
- * 7. answer; with a refusal where that is what was recorded
+ * 8. answer; with a refusal where that is what was recorded
  *    [command-bus-deaths.unit.spec.ts "a death while answering: the next delivery completes the command, once"].
  *
- * A death before 6 leaves nothing but what 5 reserved, and the next delivery sends 5 with the same ids. A death after 6
- * loses the answer, and the next delivery ends at 3. Deliveries side by side carry equal event ids, so that the store
- * records one of them.
+ * A death before an append leaves nothing but what 6 reserved, and the next delivery sends 6 with the same ids. A death
+ * after it loses the answer, and the next delivery ends at 4. Deliveries side by side carry equal event ids, so that the
+ * store records one of them.
  */
 export function makeCommandBus(options: CommandBusOptions): CommandBus {
   const { eventStore, clock, log } = options;
   const maxTries = options.maxTries ?? 12;
   const commands = byName(options.commands);
-  const load = foldFrom(eventStore);
+  const states = options.states ?? foldedStates(eventStore);
 
   async function execute(
     command: Command,
@@ -117,9 +123,11 @@ export function makeCommandBus(options: CommandBusOptions): CommandBus {
   ): Promise<CommandResult> {
     const context = contextOf(delivery, clock.now());
     const prepared = await command.prepare(input, context);
+    const presumed = await attemptOnRecent(command, prepared, context, expectedRevision);
+    if (presumed !== undefined) return presumed;
     for (let tries = 1; ; tries += 1) {
       try {
-        return await attempt(prepared, context, load, expectedRevision);
+        return await attempt(command, prepared, context, expectedRevision);
       } catch (error) {
         if (!isDaybookError(error, 'revision-conflict') || error.retry !== 'now') throw error;
         if (tries === maxTries) throw conflictFor(error, 'later');
@@ -133,17 +141,44 @@ export function makeCommandBus(options: CommandBusOptions): CommandBus {
     }
   }
 
-  async function attempt(
+  /**
+   * Decides on a recent state. Only a whole append at its revision is an answer: the log then says that the state was
+   * the stream's, and that the command had recorded nothing before.
+   */
+  async function attemptOnRecent(
+    command: Command,
     prepared: PreparedCommand,
     context: CommandContext,
-    loadStream: LoadStream,
+    expectedRevision: Revision | undefined,
+  ): Promise<CommandResult | undefined> {
+    const recent = states.recent(prepared);
+    if (recent === undefined || (expectedRevision ?? recent.revision) !== recent.revision) return undefined;
+    const { state, revision, tenantId } = recent;
+    if ((prepared.tenantId ?? tenantId) !== tenantId) return undefined;
+    const decision = prepared.decide(state);
+    if (!decision.ok || !isNonEmpty(decision.events) || prepared.first(state).length > 0) return undefined;
+    const { events } = decision;
+    let appended: Appended;
+    try {
+      appended = await record(command, prepared, { ...context, tenantId }, events, revision);
+    } catch (error) {
+      if (!isDaybookError(error, 'revision-conflict') || error.retry !== 'now') throw error;
+      states.outdated(prepared);
+      return undefined;
+    }
+    if (appended.wrote !== true) return undefined;
+    countStateLoad('kept');
+    return concluded(prepared, state, events, appended);
+  }
+
+  async function attempt(
+    command: Command,
+    prepared: PreparedCommand,
+    context: CommandContext,
     expectedRevision: Revision | undefined,
   ): Promise<CommandResult> {
-    const loaded = ownView(await loadStream(prepared, context.commandId), prepared);
-    if (loaded.earlier !== undefined) {
-      const { state, events, revision, position } = loaded.earlier;
-      return accepted(prepared, state, events, revision, position);
-    }
+    const loaded = ownView(await states.load(prepared, context.commandId), prepared);
+    if (loaded.earlier !== undefined) return answeredAgain(prepared, loaded.earlier);
     if (expectedRevision !== undefined && expectedRevision !== loaded.revision) {
       throw conflictFor(revisionConflict(prepared.stream, expectedRevision, loaded.revision), 'never');
     }
@@ -157,12 +192,29 @@ export function makeCommandBus(options: CommandBusOptions): CommandBus {
     if (loaded.foreign || tenantId === undefined) return { ok: false, rejection: notFound };
     const refusal = await sendFirst(prepared, loaded.state, { ...context, tenantId });
     if (refusal !== undefined) return refusal;
-    const { revision, position } = await eventStore.append(
-      prepared.stream,
-      loaded.revision === -1 ? 'no-stream' : loaded.revision,
-      newEvents(events, { ...context, tenantId }),
-    );
-    return accepted(prepared, events.reduce(prepared.evolve, loaded.state), events, revision, position);
+    const appended = await record(command, prepared, { ...context, tenantId }, events, loaded.revision);
+    if (appended.wrote === true) return concluded(prepared, loaded.state, events, appended);
+    // A delivery side by side may have recorded them, at another time of its clock: its answer is the first one.
+    const { earlier } = await states.load(prepared, context.commandId);
+    return earlier === undefined
+      ? concluded(prepared, loaded.state, events, appended)
+      : answeredAgain(prepared, earlier);
+  }
+
+  async function record(
+    command: Command,
+    prepared: PreparedCommand,
+    context: CommandContext,
+    events: NonEmpty<Event>,
+    before: Revision,
+  ): Promise<Appended> {
+    const { tenantId, commandId } = context;
+    const expected = before === -1 ? 'no-stream' : before;
+    await failpoint('command.appending');
+    const appended = await eventStore.append(prepared.stream, expected, newEvents(events, command, context));
+    states.recorded(prepared, { tenantId, commandId, before, events, appended });
+    await failpoint('command.appended');
+    return appended;
   }
 
   async function sendFirst(
@@ -171,11 +223,13 @@ export function makeCommandBus(options: CommandBusOptions): CommandBus {
     context: CommandContext,
   ): Promise<CommandResult | undefined> {
     for (const [index, call] of prepared.first(state).entries()) {
+      await failpoint('command.sending');
       const result = await send(call, {
         ...deliveryOf(context),
         commandId: precedingCommandId(context.commandId, index),
         causationId: context.commandId,
       });
+      await failpoint('command.sent');
       if (!result.ok) return result;
     }
     return undefined;
@@ -192,13 +246,13 @@ export function makeCommandBus(options: CommandBusOptions): CommandBus {
       : execute(command, parsed.value, delivery);
   };
 
-  function newEvents(events: NonEmpty<Event>, context: CommandContext): NonEmpty<NewEvent> {
+  function newEvents(events: NonEmpty<Event>, command: Command, context: CommandContext): NonEmpty<NewEvent> {
     const metadata = deliveryOf(context);
     return events.map((event, index) => ({
       type: event.type,
       data: event.data,
       id: eventIdOf(context.commandId, index),
-      metadata: { schemaVersion: options.schemaVersion(event.type), ...metadata },
+      metadata: { schemaVersion: options.schemaVersion(event.type), command: command.name, ...metadata },
     })) as unknown as NonEmpty<NewEvent>;
   }
 
@@ -231,6 +285,7 @@ function deliveryOf(from: CommandDelivery): CommandDelivery {
     commandId: from.commandId,
     correlationId: from.correlationId,
     ...(from.causationId === undefined ? {} : { causationId: from.causationId }),
+    ...(from.steps === undefined ? {} : { steps: from.steps }),
     ...(from.traceparent === undefined ? {} : { traceparent: from.traceparent }),
   };
 }
@@ -242,6 +297,23 @@ function ownView(loaded: StreamState, prepared: PreparedCommand): StreamState & 
   return foreign
     ? { state: prepared.initialState(), revision: -1, position: beginning, foreign }
     : { ...loaded, foreign };
+}
+
+function answeredAgain(
+  prepared: PreparedCommand,
+  { state, events, revision, position }: EarlierDelivery,
+): Promise<CommandResult> {
+  return accepted(prepared, state, events, revision, position);
+}
+
+/** The answer to what was recorded behind a state. */
+function concluded(
+  prepared: PreparedCommand,
+  before: unknown,
+  events: readonly Event[],
+  { revision, position }: Appended,
+): Promise<CommandResult> {
+  return accepted(prepared, events.reduce(prepared.evolve, before), events, revision, position);
 }
 
 async function accepted(

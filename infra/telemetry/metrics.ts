@@ -6,6 +6,8 @@ export const metricNames = {
   httpRefused: 'daybook_http_rate_limited_total',
   httpStreams: 'daybook_http_open_streams',
   commands: 'daybook_commands_total',
+  stateLoads: 'daybook_state_loads_total',
+  snapshots: 'daybook_snapshots_total',
   projectorLag: 'daybook_projector_lag_events',
   processLag: 'daybook_process_lag_events',
   relayLag: 'daybook_relay_lag_events',
@@ -75,6 +77,30 @@ const commands = new Counter({
 /** Counts a command by what became of it. */
 export function countCommand(command: string, outcome: 'accepted' | 'rejected' | 'failed'): void {
   commands.inc({ command, outcome });
+}
+
+const stateLoads = new Counter({
+  name: metricNames.stateLoads,
+  help: 'States of streams that commands asked for: kept (nothing read), newer (what came since read), whole (all read).',
+  labelNames: ['from'] as const,
+  registers,
+});
+
+/** Counts a state that a command was decided on, by how much of its stream had to be read. */
+export function countStateLoad(from: 'kept' | 'newer' | 'whole'): void {
+  stateLoads.inc({ from });
+}
+
+const snapshots = new Counter({
+  name: metricNames.snapshots,
+  help: 'Snapshots of long streams, by what became of them.',
+  labelNames: ['outcome'] as const,
+  registers,
+});
+
+/** Counts a snapshot that was asked for: written, failed, or skipped as too large, not plain, or one too many. */
+export function countSnapshot(outcome: 'written' | 'failed' | 'skipped'): void {
+  snapshots.inc({ outcome });
 }
 
 const projectorLag = new Gauge({

@@ -109,6 +109,19 @@ export const appendClauses: readonly Clause<EventStoreSubject>[] = [
     },
   },
   {
+    name: 'claims-no-repeat',
+    sentence: 'an append that finds its events stored already does not say that it wrote them',
+    run: async ({ store, another }) => {
+      const events = makeEvents(2);
+      const stream = newStream();
+      const appends = await Promise.all(
+        [store, another(), store, another()].map((each) => each.append(stream, 'any', events)),
+      );
+      assert.ok(appends.filter(({ wrote }) => wrote === true).length <= 1);
+      assert.equal((await store.append(stream, 'no-stream', events)).wrote, undefined);
+    },
+  },
+  {
     name: 'partial-repeat',
     sentence: 'a batch of which only some ids are stored is a conflict and writes nothing',
     run: async ({ store }) => {

@@ -63,6 +63,27 @@ export const readClauses: readonly Clause<EventStoreSubject>[] = [
     },
   },
   {
+    name: 'find',
+    sentence:
+      'find answers with the events of a stream that have one of the ids, in revision order, and no others',
+    run: async ({ store }) => {
+      const [stream, other] = [newStream(), newStream()];
+      const [events, others] = [makeEvents(600), makeEvents(1)];
+      await store.append(stream, 'no-stream', events);
+      await store.append(other, 'no-stream', others);
+      const [late, early, unknown] = [events[590], events[3], makeEvent()] as const;
+      const wanted = ids([late as typeof unknown, others[0], unknown, early as typeof unknown]);
+      const found = await store.find(stream, wanted as [string]);
+      assert.deepEqual(
+        found.map(({ revision }) => revision),
+        [3, 590],
+      );
+      const read = await collect(store.read(stream));
+      assert.deepEqual(found, [read[3], read[590]]);
+      assert.deepEqual(await store.find('thing-unknown', [events[0].id]), []);
+    },
+  },
+  {
     name: 'read-all-in-order',
     sentence:
       'the log reads in one total order, every event once, streams in revision order, on pages of the size asked',

@@ -80,6 +80,20 @@ const broken: readonly {
       }),
   },
   {
+    name: 'says that it wrote what it found',
+    caughtBy: 'claims-no-repeat',
+    make: () => (store) =>
+      appending(store, async (...append) => ({ ...(await store.append(...append)), wrote: true })),
+  },
+  {
+    name: 'finds ids in any stream',
+    caughtBy: 'find',
+    make: () => (store) => ({
+      ...store,
+      find: async (_, ids) => (await collect(store.readAll())).filter(({ id }) => ids.includes(id)),
+    }),
+  },
+  {
     name: 'splits a batch',
     caughtBy: 'whole-batch',
     make: () => (store) =>

@@ -2,6 +2,7 @@
  * The commands of market over HTTP as the command service composes them, the relay aside: it has bars of its own. The
  * tenant tracks as many products as its first argument says.
  */
+import { resolve } from 'node:path';
 import { allCommands } from '@daybook/command-service/capabilities.ts';
 import { systemClock } from '@daybook/infra/ambient.ts';
 import { loadConfig } from '@daybook/infra/config/load.ts';
@@ -12,6 +13,7 @@ import { startServer } from '@daybook/infra/http/server.ts';
 import { openSharedGate } from '@daybook/infra/http/shared-gate.ts';
 import { openPlatform, platformSettings } from '@daybook/infra/open-platform.ts';
 import { makeCommandBus } from '@daybook/infra/runtime/command-bus.ts';
+import { openStates } from '@daybook/infra/runtime/open-states.ts';
 import { currentVersion } from '@daybook/schemas/contracts.ts';
 import { silentLog } from '../../support/silent-log.ts';
 import { bearer, trackProducts } from './products.ts';
@@ -33,7 +35,20 @@ const commands = allCommands({
 // Limits are on and too wide to be met: counting is part of the path.
 const limits = { generalPerMinute: 1e9, authPerMinute: 1e9, mutationsPerSecond: 1e9 };
 const gate = openSharedGate({ platform, limits });
-const bus = makeCommandBus({ commands, eventStore, schemaVersion: currentVersion, clock: systemClock, log });
+const states = await openStates({
+  platform,
+  serviceFolder: resolve(import.meta.dirname, '../../../command-service'),
+  cacheBytes: Number(process.env['BENCH_CACHE'] ?? 64 * 1024 ** 2),
+  snapshotEveryEvents: 500,
+});
+const bus = makeCommandBus({
+  commands,
+  eventStore,
+  schemaVersion: currentVersion,
+  clock: systemClock,
+  log,
+  states,
+});
 const server = await startServer({
   port: 0,
   listener: makeApp({
