@@ -1,4 +1,5 @@
-import { failpoints, type Failpoint } from '@daybook/infra/failpoints/names.ts';
+import type { Failpoint } from '@daybook/infra/failpoints/failpoint-place.ts';
+import { failpoints } from '@daybook/infra/failpoints/names.ts';
 
 /** `docs/reference/failpoints.md`: every failpoint, where it stands and what a death there means. */
 export function failpointsPage(): string {

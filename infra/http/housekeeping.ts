@@ -1,5 +1,6 @@
 import type { Log } from '@daybook/kernel/ports/outside.ts';
 import { translateDatabaseError, type Database } from '../database/database.ts';
+import { failpoint } from '../failpoints/failpoint.ts';
 import { sweepNonces } from '../tokens/nonces.ts';
 import type { IdempotencyStore } from './idempotency-store.ts';
 
@@ -11,25 +12,32 @@ export type HousekeepingOptions = Readonly<{
   everyMs?: number;
 }>;
 
-/** Forgets, from time to time, what the interface need not remember any more. Several processes may do it at once. */
+/**
+ * Forgets, at the start and from time to time, what the interface need not remember any more. Several processes may do it
+ * at once.
+ */
 export function startHousekeeping(options: HousekeepingOptions): Readonly<{ stop(): Promise<void> }> {
   const { database, idempotency, log, everyMs = 600_000 } = options;
   let sweeping: Promise<void> | undefined;
   const sweep = async (): Promise<void> => {
     try {
+      await failpoint('interface.sweeping');
       const keys = await idempotency.sweep();
       const nonces = await sweepNonces(database);
       const counts = await sweepCounts(database);
+      await failpoint('interface.swept');
       log.debug('What the HTTP interface need not remember is forgotten.', { keys, nonces, counts });
     } catch (error) {
       log.warn('The HTTP interface could not forget what it need not remember.', { error });
     }
   };
-  const timer = setInterval(() => {
+  const begin = (): void => {
     sweeping ??= sweep().finally(() => {
       sweeping = undefined;
     });
-  }, everyMs);
+  };
+  const timer = setInterval(begin, everyMs);
+  begin();
   return {
     stop: async () => {
       clearInterval(timer);

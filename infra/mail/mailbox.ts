@@ -1,9 +1,10 @@
 import { createHash } from 'node:crypto';
-import { appendFile, link, mkdir, rm, writeFile } from 'node:fs/promises';
+import { appendFile, link, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import nodemailer from 'nodemailer';
 import { DaybookError } from '@daybook/kernel/errors.ts';
 import type { Mail, MailMessage } from '@daybook/kernel/ports/outside.ts';
+import { failpoint } from '../failpoints/failpoint.ts';
 import { composed } from './compose.ts';
 
 /** The file of a local mailbox that lists its mails, newest last, one line each. */
@@ -23,16 +24,27 @@ export function mailboxMail(folder: string, from = 'Daybook <daybook@localhost>'
     const file = `${createHash('sha256').update(id).digest('hex').slice(0, 16)}.eml`;
     const draft = join(folder, `.${file}.${String(process.pid)}`);
     await writeFile(draft, content as Buffer, { mode: 0o600 });
+    await failpoint('mailbox.linking');
     try {
-      // A link fails where the name is taken: whoever comes second has nothing left to do.
+      // A link fails where the name is taken: whoever comes second has at most the line left to do.
       await link(draft, join(folder, file));
-      await appendFile(join(folder, mailboxIndex), indexLine(file, message), { mode: 0o600 });
+      await failpoint('mailbox.linked');
+      await list(file, message);
+      await failpoint('mailbox.listed');
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+      if (!(await isListed(file))) await list(file, message);
     } finally {
       await rm(draft, { force: true });
     }
   }
+
+  const index = join(folder, mailboxIndex);
+  const list = (file: string, message: MailMessage): Promise<void> =>
+    appendFile(index, indexLine(file, message), { mode: 0o600 });
+  /** Who died after the link has left the mail without its line. */
+  const isListed = async (file: string): Promise<boolean> =>
+    (await readFile(index, 'utf8').catch(() => '')).includes(` ${file} `);
 
   return {
     async send(id, message) {

@@ -3,6 +3,7 @@ import { mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DaybookError } from '@daybook/kernel/errors.ts';
 import type { ObjectStore } from '@daybook/kernel/ports/outside.ts';
+import { failpoint } from '../failpoints/failpoint.ts';
 import { compressed, objectHash, uncompressed } from './compressed.ts';
 
 const hashShape = /^[0-9a-f]{64}$/;
@@ -62,7 +63,9 @@ async function writeWhole(path: string, bytes: Uint8Array): Promise<void> {
     } finally {
       await file.close();
     }
+    await failpoint('objects.renaming');
     await rename(beside, path);
+    await failpoint('objects.renamed');
   } catch (cause) {
     await rm(beside, { force: true });
     throw unusable(cause);

@@ -1,6 +1,7 @@
 import type pg from 'pg';
 import type { SchemaRegistry } from '@daybook/kernel/ports/outside.ts';
 import { translateDatabaseError, type Database } from '../database/database.ts';
+import { failpoint } from '../failpoints/failpoint.ts';
 import { parseSchema, refuseIncompatible, unknownSchema, type ParsedSchema } from './compatibility.ts';
 
 type Version = Readonly<{ id: number; version: number; schema: string; digest: string }>;
@@ -12,7 +13,9 @@ export function postgresSchemaRegistry(database: Pick<Database, 'pool' | 'transa
       const candidate = parseSchema(subject, schema);
       const known = same(await versionsOf(database.pool, subject), candidate);
       if (known !== undefined) return known.id;
-      return database.transaction((client) => registerUnderLock(client, subject, candidate));
+      const id = await database.transaction((client) => registerUnderLock(client, subject, candidate));
+      await failpoint('registry.registered');
+      return id;
     },
     async schemaOf(id) {
       const { rows } = await database.pool
@@ -46,6 +49,7 @@ async function registerUnderLock(
     versions.length + 1,
     id,
   ]);
+  await failpoint('registry.registering');
   return id;
 }
 

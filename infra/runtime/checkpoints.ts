@@ -2,6 +2,7 @@ import { DaybookError } from '@daybook/kernel/errors.ts';
 import type { Position } from '@daybook/kernel/event.ts';
 import type { AnyProjection } from '@daybook/kernel/projection.ts';
 import { translateDatabaseError, type Database } from '../database/database.ts';
+import { failpoint } from '../failpoints/failpoint.ts';
 
 /** Anything that can run a statement: the pool, or a connection within a transaction. */
 export type Querier = Pick<Database['pool'], 'query'>;
@@ -52,12 +53,14 @@ export async function ensureCheckpoints(
   partitions: number,
   position: Position,
 ): Promise<void> {
+  await failpoint('checkpoints.making');
   await querier.query(
     `insert into runtime.checkpoints (consumer, version, partition, position)
      select $1, $2, partition, $4 from generate_series(0, $3::integer - 1) partition
      on conflict do nothing`,
     [name, version, partitions, position],
   );
+  await failpoint('checkpoints.made');
 }
 
 /** Reads the checkpoint of one partition. @throws `unavailable`, also where there is none: nobody follows there yet */
@@ -213,8 +216,10 @@ export async function mayHaveMissed(
 
 /** Records that the consumer is up to the present, where it read everything and found nothing to move for. */
 export async function touchCheckpoints(querier: Querier, { name, version }: Consumer): Promise<void> {
+  await failpoint('checkpoints.touching');
   await querier.query(
     'update runtime.checkpoints set moved_at = now() where consumer = $1 and version = $2',
     [name, version],
   );
+  await failpoint('checkpoints.touched');
 }

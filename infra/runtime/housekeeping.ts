@@ -1,5 +1,6 @@
 import type { Log } from '@daybook/kernel/ports/outside.ts';
 import type { Database } from '../database/database.ts';
+import { failpoint } from '../failpoints/failpoint.ts';
 import { reasonOf, rest } from './loop.ts';
 import { forgetRejectedEffects } from './outbox.ts';
 import { forgetInputs } from './process-store.ts';
@@ -30,8 +31,10 @@ export async function runHousekeeping(options: HousekeepingOptions): Promise<voi
   } = options;
   while (!signal.aborted) {
     try {
+      await failpoint('housekeeping.removing');
       await forgetInputs(database.pool, inputsMs);
       await forgetRejectedEffects(database.pool, rejectedMs);
+      await failpoint('housekeeping.removed');
     } catch (error) {
       log.warn('Old rows of processes cannot be removed for now.', reasonOf(error));
     }

@@ -4,6 +4,7 @@ import { beginning, type Position, type RecordedEvent } from '@daybook/kernel/ev
 import type { EventStore } from '@daybook/kernel/ports/event-store.ts';
 import type { AnyProjection } from '@daybook/kernel/projection.ts';
 import { translateDatabaseError, type Database } from '../database/database.ts';
+import { failpoint } from '../failpoints/failpoint.ts';
 import { refusing } from './batch-handler.ts';
 import {
   appliedUpTo,
@@ -184,12 +185,14 @@ async function writeMoves(
     changes: index === 0 ? changes : none,
   }));
   try {
-    return await database.transaction(async (client) => {
+    await database.transaction(async (client) => {
       await client.query('set local synchronous_commit = off');
       const moved = await rows.write(client, batches);
       if (moved.size < batches.length) throw overtaken;
-      return true;
+      await failpoint('fold.writing');
     });
+    await failpoint('fold.written');
+    return true;
   } catch (error) {
     if (error === overtaken) return false;
     throw error;

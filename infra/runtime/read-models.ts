@@ -3,6 +3,7 @@ import { DaybookError } from '@daybook/kernel/errors.ts';
 import type { AnyProjection } from '@daybook/kernel/projection.ts';
 import { canonical } from '@daybook/kernel/specification.ts';
 import type { Database } from '../database/database.ts';
+import { failpoint } from '../failpoints/failpoint.ts';
 import {
   quoted,
   snakeCase,
@@ -35,7 +36,9 @@ export async function ensureReadModel(database: Database, projection: AnyProject
     const [existing] = rows;
     if (existing === undefined) await client.query(tableDefinition(projection, declared));
     else if (existing.declared !== declared) throw changedTable(projection);
+    await failpoint('readModel.making');
   });
+  await failpoint('readModel.made');
 }
 
 /**
@@ -52,7 +55,9 @@ export async function showReadModel(database: Database, projection: AnyProjectio
       [projection.name, projection.version],
     );
     if (rowCount === 1) await client.query(viewDefinition(projection));
+    await failpoint('readModel.showing');
   });
+  await failpoint('readModel.shown');
 }
 
 async function lockProjection(client: pg.PoolClient, { name }: AnyProjection): Promise<void> {

@@ -1,4 +1,5 @@
 import { translateDatabaseError, type Database } from '../database/database.ts';
+import { failpoint } from '../failpoints/failpoint.ts';
 import type { Nonces } from './service-signature.ts';
 
 /** Nonces of one process. */
@@ -23,11 +24,13 @@ export function postgresNonces(database: Pick<Database, 'pool'>): Nonces {
   return {
     use: async (nonce, forMs) => {
       try {
+        await failpoint('nonces.using');
         const { rowCount } = await database.pool.query(
           `insert into runtime.request_nonces (nonce, expires_at)
            values ($1, now() + make_interval(secs => $2)) on conflict do nothing`,
           [nonce, forMs / 1_000],
         );
+        await failpoint('nonces.used');
         return rowCount === 1;
       } catch (error) {
         throw translateDatabaseError(error);

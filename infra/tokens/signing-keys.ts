@@ -11,6 +11,7 @@ import {
 } from 'jose';
 import type { Vault } from '@daybook/kernel/ports/outside.ts';
 import { translateDatabaseError, type Database } from '../database/database.ts';
+import { failpoint } from '../failpoints/failpoint.ts';
 import type { KeyRing, SigningKey } from './key-ring.ts';
 
 export type SigningKeysOptions = Readonly<{
@@ -65,7 +66,10 @@ export function signingKeys(options: SigningKeysOptions): SigningKeys {
   async function load(): Promise<Loaded> {
     let found = await rows();
     if (found[0]?.retired_at !== null) {
-      await insert(await makeKey(algorithm, vault), algorithm, database.pool);
+      const key = await makeKey(algorithm, vault);
+      await failpoint('signingKeys.making');
+      await insert(key, algorithm, database.pool);
+      await failpoint('signingKeys.made');
       found = await rows();
     }
     const active = found.find((row) => row.retired_at === null);

@@ -1,5 +1,6 @@
 import { isDaybookError } from '@daybook/kernel/errors.ts';
 import type { Log } from '@daybook/kernel/ports/outside.ts';
+import { failpoint } from '../failpoints/failpoint.ts';
 import { backOffMs, reasonOf, type BackOff } from '../runtime/loop.ts';
 import type { Claim, GroupLedger } from './group-ledger.ts';
 
@@ -34,7 +35,12 @@ export function makeCommitter(
   async function record(moves: readonly Move[]): Promise<ReadonlySet<number>> {
     for (let attempt = 1; ; attempt += 1) {
       try {
-        return await ledger.commit(moves.map(({ partition, epoch, next }) => ({ partition, epoch, next })));
+        await failpoint('topics.committing');
+        const accepted = await ledger.commit(
+          moves.map(({ partition, epoch, next }) => ({ partition, epoch, next })),
+        );
+        await failpoint('topics.committed');
+        return accepted;
       } catch (error) {
         const passing = isDaybookError(error) && error.retry !== 'never';
         if (!passing || leaseUntil() <= performance.now()) {

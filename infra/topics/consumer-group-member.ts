@@ -18,6 +18,7 @@
 import type { Log } from '@daybook/kernel/ports/outside.ts';
 import type { Batch, Verdict } from '@daybook/kernel/ports/topics.ts';
 import type { Wakeups } from '../database/wakeups.ts';
+import { failpoint } from '../failpoints/failpoint.ts';
 import { backOffMs, reasonOf, rest, type BackOff } from '../runtime/loop.ts';
 import { makeBell } from './bell.ts';
 import { makeCommitter } from './committer.ts';
@@ -94,7 +95,9 @@ export async function runMember(options: MemberOptions): Promise<void> {
 
   async function synchronise(first: boolean): Promise<void> {
     const asked = performance.now();
+    await failpoint('topics.synchronising');
     const membership = await ledger.sync(first);
+    await failpoint('topics.synchronised');
     leaseUntil = asked + pace.leaseMs;
     if (apply(membership) || first) wakeups.notify(groupChannel(topic, group));
   }
@@ -137,7 +140,9 @@ export async function runMember(options: MemberOptions): Promise<void> {
 
   async function giveUp(part: HeldPartition): Promise<void> {
     await inTurn(async () => {
+      await failpoint('topics.givingUp');
       await ledger.giveUp({ partition: part.partition, epoch: part.epoch });
+      await failpoint('topics.gaveUp');
       if (parts.get(part.partition) === part) parts.delete(part.partition);
     });
     wakeups.notify(groupChannel(topic, group));
@@ -236,8 +241,10 @@ export async function runMember(options: MemberOptions): Promise<void> {
     regrouped.close();
     signal.removeEventListener('abort', onAbort);
   }
+  await failpoint('topics.leaving');
   await ledger.leave().catch((error: unknown) => {
     log.warn('A consumer could not leave its group; its lease does that.', reasonOf(error));
   });
+  await failpoint('topics.left');
   wakeups.notify(groupChannel(topic, group));
 }

@@ -2,6 +2,7 @@ import { isDaybookError } from '@daybook/kernel/errors.ts';
 import type { Log } from '@daybook/kernel/ports/outside.ts';
 import { done, type Batch, type Verdict } from '@daybook/kernel/ports/topics.ts';
 import { countParked } from '../telemetry/metrics.ts';
+import { failpoint } from '../failpoints/failpoint.ts';
 import { backOffMs, reasonOf, type BackOff } from '../runtime/loop.ts';
 import type { Claim, GroupLedger } from './group-ledger.ts';
 import { comeAgain, putBack, takeDelivery, type Delivery, type HeldPartition } from './held-partition.ts';
@@ -116,15 +117,18 @@ async function defer(
   const afterMs = verdict.do === 'retry' ? verdict.afterMs : verdict.forMs;
   comeAgain(part, delivery, counts);
   part.resumeAt = performance.now() + afterMs;
-  await held(part, context, () =>
-    context.ledger.defer({
+  await held(part, context, async () => {
+    await failpoint('topics.deferring');
+    const accepted = await context.ledger.defer({
       ...claimOf(part),
       attempts: part.attempts,
       triedTo: part.triedTo,
       letters: counts && delivery.of === 'letters' ? delivery.letters.map(({ id }) => id) : [],
       afterMs,
-    }),
-  );
+    });
+    await failpoint('topics.deferred');
+    return accepted;
+  });
 }
 
 async function settle(
@@ -135,16 +139,19 @@ async function settle(
 ): Promise<void> {
   const parked = verdict.do === 'park' ? delivery.messages[verdict.index] : undefined;
   const next = parked === undefined ? delivery.next : parked.offset + 1;
-  const settled = await held(part, context, () =>
-    context.ledger.settle({
+  const settled = await held(part, context, async () => {
+    await failpoint('topics.settling');
+    const accepted = await context.ledger.settle({
       ...claimOf(part),
       next,
       waiting: delivery.waiting.filter((offset) => offset < next),
       ...(parked === undefined || verdict.do !== 'park'
         ? {}
         : { parked: { offset: parked.offset, attempt: parked.attempt, reason: verdict.reason } }),
-    }),
-  );
+    });
+    await failpoint('topics.settled');
+    return accepted;
+  });
   if (!settled) return;
   part.attempts = 0;
   if (parked !== undefined) {
@@ -163,16 +170,19 @@ async function settleLetters(
   const index = verdict.do === 'park' ? verdict.index : delivery.letters.length;
   const letter = delivery.letters[index];
   const handled = delivery.letters.slice(0, index);
-  const keys = await persist(part, context, () =>
-    context.ledger.settleLetters({
+  const keys = await persist(part, context, async () => {
+    await failpoint('topics.settlingLetters');
+    const free = await context.ledger.settleLetters({
       ...claimOf(part),
       handled: handled.map(({ id }) => id),
       keys: handled.map(({ message }) => message.key),
       ...(letter === undefined || verdict.do !== 'park'
         ? {}
         : { parked: { id: letter.id, attempt: letter.message.attempt, reason: verdict.reason } }),
-    }),
-  );
+    });
+    await failpoint('topics.settledLetters');
+    return free;
+  });
   if (keys === null) lose(part);
   else if (keys !== undefined && verdict.do === 'park') countParked(context.topic, context.group);
   keys?.forEach((key) => part.blocked.delete(key));

@@ -1,5 +1,6 @@
 import type { Log } from '@daybook/kernel/ports/outside.ts';
 import type { Database } from '../database/database.ts';
+import { failpoint } from '../failpoints/failpoint.ts';
 import { reasonOf } from '../runtime/loop.ts';
 import { ask } from './postgres-statement.ts';
 
@@ -33,11 +34,13 @@ export async function removeExpired(database: Database, policy: RetentionPolicy)
   let removed = 0;
   for (const [id] of topics) {
     for (;;) {
+      await failpoint('retention.removing');
       const rows = await ask<readonly [number]>(database, {
         name: 'topics.remove_expired',
         text: 'select topics.remove_expired($1, $2, $3)',
         values: [id, removeAtOnce, policy.forgottenAfterMs],
       });
+      await failpoint('retention.removed');
       const count = rows[0]?.[0] ?? 0;
       removed += count;
       if (count < removeAtOnce) break;
@@ -46,7 +49,7 @@ export async function removeExpired(database: Database, policy: RetentionPolicy)
   return removed;
 }
 
-/** Applies the policy again and again until `stop`, which waits for a removal under way. */
+/** Applies the policy at the start, and again and again until `stop`, which waits for a removal under way. */
 export function startRetention(
   database: Database,
   policy: RetentionPolicy,
@@ -63,15 +66,14 @@ export function startRetention(
     }
     busy = false;
   };
-  const timer =
-    policy.everyMs > 0
-      ? setInterval(() => {
-          if (busy) return;
-          busy = true;
-          working = work();
-        }, policy.everyMs)
-      : undefined;
+  const begin = (): void => {
+    if (busy) return;
+    busy = true;
+    working = work();
+  };
+  const timer = policy.everyMs > 0 ? setInterval(begin, policy.everyMs) : undefined;
   timer?.unref();
+  if (timer !== undefined) begin();
   return {
     stop: async () => {
       clearInterval(timer);

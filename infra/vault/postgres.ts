@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { KeyOwner, Vault } from '@daybook/kernel/ports/outside.ts';
 import { translateDatabaseError, type Database } from '../database/database.ts';
+import { failpoint } from '../failpoints/failpoint.ts';
 import { keyCache } from './key-cache.ts';
 import { derivedKey, parseKeyEncryptionKey, type KeyEncryptionKey } from './key-encryption-key.ts';
 import { decrypt, encrypt } from './sealed-form.ts';
@@ -71,11 +72,13 @@ function postgresDataKeys(
 
   // The first insert wins; everyone then reads what stands.
   async function create(owner: KeyOwner): Promise<void> {
+    await failpoint('vault.making');
     await query(
       `insert into vault.data_keys (owner_kind, owner_id, wrapped, kek_version)
        values ($1, $2, $3, $4) on conflict do nothing`,
       [owner.kind, owner.id, encrypt(current.bytes, ownerName(owner), randomBytes(32)), current.version],
     );
+    await failpoint('vault.made');
   }
 
   /** The row or null, from the cache where it may be; that a row is missing is never kept. */

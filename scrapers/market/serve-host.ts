@@ -1,3 +1,4 @@
+import { failpoint } from '@daybook/infra/failpoints/failpoint.ts';
 import { reasonOf, rest } from '@daybook/infra/runtime/loop.ts';
 import type { Log } from '@daybook/kernel/ports/outside.ts';
 import { pauseAfter } from '../politeness/back-off.ts';
@@ -58,7 +59,9 @@ export async function serveHost(
       again.push(requestId);
       return pause;
     }
+    await failpoint('scraper.visited');
     await publish(due.message, visit);
+    await failpoint('scraper.published');
     finished.push(requestId);
     if ('price' in result && result.method !== due.method) learned.push({ productId, method: result.method });
     return pause;

@@ -1,5 +1,6 @@
 import { coalesced } from '@daybook/infra/database/coalesced.ts';
 import { translateDatabaseError, type Database } from '@daybook/infra/database/database.ts';
+import { failpoint } from '@daybook/infra/failpoints/failpoint.ts';
 import type { TopicMessage } from '@daybook/kernel/process.ts';
 import type { ScrapeRequested } from '@daybook/schemas/market/events.generated.ts';
 import type { ExtractionMethod } from '@daybook/schemas/types/types.generated.ts';
@@ -78,6 +79,7 @@ export function hostQueue({ pool }: Pick<Database, 'pool'>, worker: string): Hos
   const settleAll = async (all: readonly Settlement[]): Promise<undefined[]> => {
     const released = all.flatMap(({ release }) => release ?? []);
     const learned = all.flatMap((one) => one.learned);
+    await failpoint('scraper.settling');
     await query('scraping-settle', 'select scraping.settle($1, $2, $3, $4, $5, $6, $7, $8, $9)', [
       worker,
       all.flatMap(({ finished }) => finished),
@@ -89,35 +91,42 @@ export function hostQueue({ pool }: Pick<Database, 'pool'>, worker: string): Hos
       learned.map(({ productId }) => productId),
       learned.map(({ method }) => method),
     ]);
+    await failpoint('scraper.settled');
     return all.map(() => undefined);
   };
 
   return {
     enqueue: async (requests) => {
+      await failpoint('scraper.queueing');
       await query('scraping-enqueue', 'select scraping.enqueue($1, $2, $3)', [
         requests.map(({ message }) => message.data.requestId),
         requests.map(({ host }) => host),
         requests.map(({ message }) => JSON.stringify(message)),
       ]);
+      await failpoint('scraper.queued');
     },
     claim: async (slots) => {
       type Row = { host: string; memory: Partial<HostMemory>; failures: number; requests: DueRequest[] };
+      await failpoint('scraper.claiming');
       const rows = await query<Row>('scraping-claim', 'select * from scraping.claim($1, $2, $3, $4)', [
         worker,
         slots,
         perHost,
         leaseMs,
       ]);
+      if (rows.length > 0) await failpoint('scraper.claimed');
       return rows.map((row) => ({ ...row, memory: recalled(row.memory) }));
     },
     settle: coalesced(settleAll),
     keepLeases: async (hosts) => {
+      await failpoint('scraper.keeping');
       await query(
         'scraping-keep',
         `update scraping.hosts set leased_until = now() + $2 * interval '1 millisecond'
           where worker = $1 and host = any ($3)`,
         [worker, leaseMs, hosts],
       );
+      await failpoint('scraper.kept');
     },
     nextDueMs: async () => {
       const [row] = await query<{ ms: number | null }>(
@@ -129,11 +138,13 @@ export function hostQueue({ pool }: Pick<Database, 'pool'>, worker: string): Hos
       return row?.ms ?? null;
     },
     purge: async () => {
+      await failpoint('scraper.purging');
       await query(
         'scraping-purge',
         `delete from scraping.requests where finished_at < now() - interval '1 day'`,
         [],
       );
+      await failpoint('scraper.purged');
     },
   };
 }

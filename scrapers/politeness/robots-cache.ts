@@ -1,4 +1,5 @@
 import { translateDatabaseError, type Database } from '@daybook/infra/database/database.ts';
+import { failpoint } from '@daybook/infra/failpoints/failpoint.ts';
 import { isDaybookError } from '@daybook/kernel/errors.ts';
 import type { OutboundHttp } from '@daybook/kernel/ports/outside.ts';
 import {
@@ -45,7 +46,9 @@ export function robotsCache(options: {
         ? stored.answer
         : fresh;
     const lifeMs = robotsLifeMs(fresh);
+    await failpoint('robots.keeping');
     await store(database, origin, answer, lifeMs);
+    await failpoint('robots.kept');
     return { rules: robotsRules(origin, answer, product), lifeMs };
   }
 

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import { SMTPServer } from 'smtp-server';
+import { onFailpoint } from '@daybook/infra/failpoints/failpoint.ts';
 import { mailboxIndex, mailboxMail } from '@daybook/infra/mail/mailbox.ts';
 import { smtpMail } from '@daybook/infra/mail/smtp.ts';
 import { registerContract } from './contract.ts';
@@ -83,6 +84,23 @@ describe('mail: mailbox', () => {
       expect.stringMatching(/^\S+Z {2}[0-9a-f]{16}\.eml {2}ada@example\.org {2}Welcome$/),
     ]);
     expect((await stat(join(folder, mailboxIndex))).mode & 0o077).toBe(0);
+    expect((await readdir(folder)).length).toBe(2);
+    await close();
+  });
+
+  test('a death between a mail and its line in the index: the repeat adds the line, and no second mail', async () => {
+    const { folder, close } = await newMailbox();
+    const disarm = onFailpoint('mailbox.linked', {
+      does: () => {
+        throw new Error('killed');
+      },
+    });
+    await expect(mailboxMail(folder).send('1', message)).rejects.toThrow();
+    disarm();
+    expect(await readdir(folder)).toEqual([expect.stringMatching(/^[0-9a-f]{16}\.eml$/)]);
+    await mailboxMail(folder).send('1', message);
+    await mailboxMail(folder).send('1', message);
+    expect((await readFile(join(folder, mailboxIndex), 'utf8')).trim().split('\n')).toHaveLength(1);
     expect((await readdir(folder)).length).toBe(2);
     await close();
   });
