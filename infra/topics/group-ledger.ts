@@ -74,6 +74,9 @@ export type GroupLedger = Readonly<{
   leave(): Promise<void>;
 }>;
 
+/** Released letters of a key that are on their way at once: bounds what a release costs, whatever waits. */
+export const releaseWindow = 1_000;
+
 /** Reason of letters that were not tried themselves. */
 export const waitsBehind = 'Waits behind an earlier message of its key.';
 

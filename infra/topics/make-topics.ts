@@ -63,6 +63,12 @@ export function makeTopics(
     }
   }
 
+  /** Lets those fetch who wait for the topic. */
+  const handBack = async (change: Promise<string | null>): Promise<void> => {
+    const topic = await change;
+    if (topic !== null) wakeups.notify(topicChannel(topic));
+  };
+
   return {
     ensure: (topic, settings) => engine.ensure(topic, settings),
     partitionFor: async (topic, key) => partitionOf(key, await engine.partitions(topic)),
@@ -83,9 +89,10 @@ export function makeTopics(
       }
     },
     deadLetters: (topic, group) => engine.deadLetters(topic, group),
-    release: async (id) => {
-      const topic = await engine.release(id);
-      if (topic !== null) wakeups.notify(topicChannel(topic));
+    release: (id) => handBack(engine.release(id)),
+    skip: (id) => handBack(engine.skip(id)),
+    setAside: async (topic, group, messages) => {
+      if (messages.length > 0) await engine.setAside(topic, group, messages);
     },
     lag: (topic, group) => engine.lag(topic, group),
     close: async () => {

@@ -1,5 +1,6 @@
-import type { InMessage } from '@daybook/kernel/ports/topics.ts';
+import type { InMessage, SetAsideMessage } from '@daybook/kernel/ports/topics.ts';
 import {
+  releaseWindow,
   waitsBehind,
   type Claim,
   type GroupLedger,
@@ -16,7 +17,12 @@ export type MemoryLetter = {
   readonly topic: string;
   readonly group: string;
   readonly message: InMessage;
-  readonly parkedAt: string;
+  /** Of a message that did not come by the topic. */
+  readonly messageId?: string;
+  parkedAt: string;
+  /** When it was parked first; absent where it was never tried. */
+  firstParkedAt?: string;
+  parked: boolean;
   reason: string;
   attempt: number;
   released: boolean;
@@ -163,27 +169,108 @@ function remove(group: MemoryGroup, id: string, died: boolean): void {
 }
 
 function setAside(group: MemoryGroup, { partition, waiting, parked }: Settlement): void {
-  const add = (offset: number, fields: Pick<MemoryLetter, 'reason' | 'attempt' | 'released'>): void => {
+  const at = group.now();
+  const add = (offset: number, fields: Pick<MemoryLetter, 'reason' | 'attempt' | 'parked'>): void => {
     const message = group.log[partition]?.[offset];
     if (message === undefined) return;
-    const { topic, name, nextLetter, now } = group;
-    group.letters.push({ id: nextLetter(), topic, group: name, message, parkedAt: now(), ...fields });
+    addLetter(group, { message, parkedAt: at, ...fields, ...(fields.parked ? { firstParkedAt: at } : {}) });
   };
-  if (parked !== undefined) add(parked.offset, { ...parked, released: false });
-  for (const offset of waiting) {
-    const key = group.log[partition]?.[offset]?.key;
-    const parkedKey = group.letters.some(({ message, released }) => message.key === key && !released);
-    add(offset, { reason: waitsBehind, attempt: 0, released: !parkedKey });
+  if (parked !== undefined) add(parked.offset, { ...parked, parked: true });
+  for (const offset of waiting) add(offset, { reason: waitsBehind, attempt: 0, parked: false });
+  letGo(
+    group,
+    waiting.map((offset) => group.log[partition]?.[offset]?.key ?? ''),
+  );
+}
+
+function addLetter(
+  group: MemoryGroup,
+  fields: Omit<MemoryLetter, 'id' | 'topic' | 'group' | 'released'>,
+): void {
+  const { topic, name, nextLetter } = group;
+  group.letters.push({ id: nextLetter(), topic, group: name, released: false, ...fields });
+}
+
+/** Of keys that nothing parked blocks, lets the next letters go, in order, up to a window a key. */
+function letGo(group: MemoryGroup, keys: readonly string[]): void {
+  for (const key of new Set(keys)) {
+    const letters = lettersOfKey(group, key);
+    if (letters.some(({ parked, released }) => parked && !released)) continue;
+    const underWay = letters.filter(({ released }) => released).length;
+    if (underWay > releaseWindow / 2) continue;
+    const next = letters.filter(({ released }) => !released).slice(0, releaseWindow - underWay);
+    for (const letter of next) letter.released = true;
   }
+}
+
+function lettersOfKey({ letters }: MemoryGroup, key: string): MemoryLetter[] {
+  return letters
+    .filter(({ message }) => message.key === key)
+    .sort((a, b) => a.message.offset - b.message.offset);
 }
 
 function settleLetters(group: MemoryGroup, { handled, keys, parked }: LetterSettlement): readonly string[] {
   group.letters = group.letters.filter(({ id }) => !handled.includes(id));
   const letter = group.letters.find(({ id }) => id === parked?.id);
   if (letter !== undefined && parked !== undefined) {
-    Object.assign(letter, { reason: parked.reason, attempt: parked.attempt });
+    const at = group.now();
+    const firstParkedAt = letter.firstParkedAt ?? at;
+    Object.assign(letter, {
+      reason: parked.reason,
+      attempt: parked.attempt,
+      parked: true,
+      parkedAt: at,
+      firstParkedAt,
+    });
     for (const other of group.letters) if (other.message.key === letter.message.key) other.released = false;
   }
+  letGo(group, keys);
   const left = new Set(group.letters.map(({ message }) => message.key));
   return keys.filter((key) => !left.has(key));
 }
+
+/** Hands the key of a letter back. */
+export function releaseLetter(group: MemoryGroup, { message: { key } }: MemoryLetter): void {
+  for (const letter of lettersOfKey(group, key)) if (letter.parked) letter.released = true;
+  letGo(group, [key]);
+}
+
+/** Gives a parked letter up; false, and nothing done, for one that is not parked. */
+export function skipLetter(group: MemoryGroup, { id, message, parked, released }: MemoryLetter): boolean {
+  if (!parked || released) return false;
+  group.letters = group.letters.filter((letter) => letter.id !== id);
+  letGo(group, [message.key]);
+  return true;
+}
+
+/** Sets messages aside that did not come by the topic. */
+export function setMessagesAside(
+  group: MemoryGroup,
+  messages: readonly (SetAsideMessage & { partition: number })[],
+): void {
+  const at = group.now();
+  for (const { id, reason, ...message } of messages) {
+    if (group.letters.some(({ messageId }) => messageId === id)) continue;
+    const parked = !group.letters.some((letter) => letter.message.key === message.key);
+    const offset = group.letters.reduce(
+      (most, letter) => (letter.message.offset < 0 ? Math.max(most, letter.message.offset) : most),
+      beforeAll,
+    );
+    addLetter(group, {
+      message: { ...message, offset: offset + 1, publishedAt: at, attempt: 1 },
+      messageId: id,
+      parkedAt: at,
+      parked,
+      attempt: parked ? 1 : 0,
+      reason: parked ? reason : waitsBehind,
+      ...(parked ? { firstParkedAt: at } : {}),
+    });
+  }
+  letGo(
+    group,
+    messages.map(({ key }) => key),
+  );
+}
+
+/** Below the offset of every message that is set aside without having come by the topic. */
+const beforeAll = -(2 ** 52);

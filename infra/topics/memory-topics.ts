@@ -2,7 +2,15 @@ import type { Clock, Log } from '@daybook/kernel/ports/outside.ts';
 import type { InMessage, TopicSettings, Topics } from '@daybook/kernel/ports/topics.ts';
 import { memoryWakeups } from '../database/wakeups.ts';
 import { makeTopics, type TopicsOptions } from './make-topics.ts';
-import { makeMemoryGroup, memoryLedger, type MemoryGroup } from './memory-group.ts';
+import {
+  makeMemoryGroup,
+  memoryLedger,
+  releaseLetter,
+  setMessagesAside,
+  skipLetter,
+  type MemoryGroup,
+  type MemoryLetter,
+} from './memory-group.ts';
 import { partitionOf } from './partitioner.ts';
 import { partitionMismatch, topicUnknown, type TopicEngine } from './topic-engine.ts';
 
@@ -52,6 +60,8 @@ export function memoryTopicEngine(clock: Clock = systemClock): TopicEngine {
   };
   const lettersOf = (name: string) =>
     [...(topics.get(name)?.groups.values() ?? [])].flatMap(({ letters }) => letters);
+  const letterOf = (id: number): MemoryLetter | undefined =>
+    [...topics.keys()].flatMap(lettersOf).find((one) => one.id === id);
   return {
     ensure: async (name, settings) => {
       const existing = topics.get(name);
@@ -79,28 +89,39 @@ export function memoryTopicEngine(clock: Clock = systemClock): TopicEngine {
       lettersOf(name)
         .filter((letter) => !letter.released && (group === undefined || letter.group === group))
         .sort((a, b) => a.id - b.id)
-        .map(({ id, topic, group: own, message, attempt, reason, parkedAt }) => ({
+        .map(({ id, topic, group: own, message, attempt, parked, reason, parkedAt }) => ({
           id,
           topic,
           group: own,
           message: { ...message, attempt: Math.max(1, attempt) },
+          parked,
           reason,
           parkedAt,
         })),
     release: async (id) => {
-      const letter = [...topics.keys()].flatMap(lettersOf).find((one) => one.id === id);
+      const letter = letterOf(id);
       if (letter === undefined) return null;
-      for (const other of groupOf(letter.topic, letter.group).letters) {
-        if (other.message.key === letter.message.key) other.released = true;
-      }
+      releaseLetter(groupOf(letter.topic, letter.group), letter);
       return letter.topic;
+    },
+    skip: async (id) => {
+      const letter = letterOf(id);
+      if (letter === undefined) return null;
+      return skipLetter(groupOf(letter.topic, letter.group), letter) ? letter.topic : null;
+    },
+    setAside: async (name, group, messages) => {
+      const { length } = find(name).log;
+      setMessagesAside(
+        groupOf(name, group),
+        messages.map((message) => ({ ...message, partition: partitionOf(message.key, length) })),
+      );
     },
     lag: async (name, group) => {
       const { cursors, log, letters } = groupOf(name, group);
       return cursors.map(({ next }, partition) => {
         const [oldestParkedAt] = letters
-          .filter((letter) => !letter.released && letter.message.partition === partition)
-          .map(({ parkedAt }) => parkedAt)
+          .filter(({ parked, released, message }) => parked && !released && message.partition === partition)
+          .flatMap(({ firstParkedAt }) => firstParkedAt ?? [])
           .sort();
         return {
           partition,

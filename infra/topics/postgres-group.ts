@@ -24,9 +24,12 @@ const fetchText = `
   select d.partition, d."offset", d.key, d.value, d.headers, d.published_at, d.letter_id, d.attempt + 1
     from unnest($5::integer[]) w (partition)
    cross join lateral (
-     select * from topics.dead_letters d
-      where d.topic_id = $1 and d.group_name = $6 and d.partition = w.partition and d.released
-      order by d."offset" limit $4
+     select s.* from (
+       select r.*, sum(octet_length(r.value)) over (order by r."offset" rows unbounded preceding) - octet_length(r.value) as before
+         from (select * from topics.dead_letters d
+                where d.topic_id = $1 and d.group_name = $6 and d.partition = w.partition and d.released
+                order by d."offset" limit $4) r
+     ) s where s.before < ${String(fetchBytes)}
    ) d`;
 
 type FetchRow = readonly [

@@ -1,11 +1,14 @@
 import type { Log } from '@daybook/kernel/ports/outside.ts';
-import type { DeadLetter, OutMessage, Topics } from '@daybook/kernel/ports/topics.ts';
+import type { DeadLetter, OutMessage, SetAsideMessage, Topics } from '@daybook/kernel/ports/topics.ts';
 import type { Database } from '../database/database.ts';
+import { failpoint } from '../failpoints/failpoint.ts';
 import type { Wakeups } from '../database/wakeups.ts';
+import { waitsBehind } from './group-ledger.ts';
 import { makeTopics, type TopicsOptions } from './make-topics.ts';
+import { partitionOf } from './partitioner.ts';
 import { postgresLedger } from './postgres-group.ts';
 import { ask } from './postgres-statement.ts';
-import { publishParameters, publishPlaceholders } from './publish-batch.ts';
+import { list, publishParameters, publishPlaceholders } from './publish-batch.ts';
 import { makePublisher } from './publisher.ts';
 import { defaultRetention, startRetention, type RetentionPolicy } from './retention.ts';
 import { partitionMismatch, topicUnknown, type TopicEngine } from './topic-engine.ts';
@@ -50,6 +53,7 @@ export function postgresTopicEngine({ database, log, retention }: Engine): Topic
 
   return {
     ensure: async (name, { partitions, retentionMs }) => {
+      await failpoint('topics.ensuring');
       const rows = await ask<readonly [number]>(database, {
         name: 'topics.ensure',
         text: `with made as (
@@ -65,6 +69,7 @@ export function postgresTopicEngine({ database, log, retention }: Engine): Topic
                select partitions from made`,
         values: [name, partitions, retentionMs ?? null],
       });
+      await failpoint('topics.ensured');
       const actual = rows[0]?.[0] ?? partitions;
       if (actual !== partitions) throw partitionMismatch(name, partitions, actual);
     },
@@ -72,14 +77,9 @@ export function postgresTopicEngine({ database, log, retention }: Engine): Topic
     publish: (name, messages) => publisherOf(name).publish(messages),
     ledger: async (name, group, member) => postgresLedger(database, await find(name), group, member),
     deadLetters: (name, group) => deadLetters(database, name, group),
-    release: async (id) => {
-      const rows = await ask<readonly [string | null]>(database, {
-        name: 'topics.release',
-        text: 'select topics.release($1)',
-        values: [id],
-      });
-      return rows[0]?.[0] ?? null;
-    },
+    release: (id) => handBack(database, 'release', id),
+    skip: (id) => handBack(database, 'skip', id),
+    setAside: async (name, group, messages) => setAside(database, await find(name), group, messages),
     lag: async (name, group) => {
       const { id } = await find(name);
       const rows = await ask<readonly [number, number, number, string | null]>(database, {
@@ -90,9 +90,9 @@ export function postgresTopicEngine({ database, log, retention }: Engine): Topic
                           where m.topic_id = p.topic_id and m.partition = p.partition
                           order by m."offset" limit 1), p.end_offset)),
                       p.end_offset,
-                      (select min(d.parked_at) from topics.dead_letters d
+                      (select min(d.first_parked_at) from topics.dead_letters d
                         where d.topic_id = p.topic_id and d.group_name = $2 and d.partition = p.partition
-                          and not d.released)
+                          and d.parked and not d.released)
                  from topics.partitions p
                  left join topics.cursors c
                    on c.topic_id = p.topic_id and c.partition = p.partition and c.group_name = $2
@@ -142,7 +142,42 @@ async function publish(
     text: `select topics.publish($1, ${publishPlaceholders(2)})`,
     values: [topic.id, ...publishParameters(messages, topic.partitions)],
   };
+  await failpoint('topics.publishing');
   await ask(database, statement, 'commit');
+  await failpoint('topics.published');
+}
+
+/** Answers with the topic's name; null where nothing was handed back. */
+async function handBack(database: Database, how: 'release' | 'skip', letter: number): Promise<string | null> {
+  const rows = await ask<readonly [string | null]>(database, {
+    name: `topics.${how}`,
+    text: `select topics.${how}($1)`,
+    values: [letter],
+  });
+  return rows[0]?.[0] ?? null;
+}
+
+async function setAside(
+  database: Database,
+  topic: TopicPlace,
+  group: string,
+  messages: readonly SetAsideMessage[],
+): Promise<void> {
+  await ask(database, {
+    name: 'topics.set_aside',
+    text: 'select topics.set_aside($1, $2, $3, $4, $5, $6::text[]::json[], $7, $8, $9)',
+    values: [
+      topic.id,
+      group,
+      list(messages.map(({ key }) => partitionOf(key, topic.partitions))),
+      messages.map(({ id }) => id),
+      messages.map(({ key }) => key),
+      messages.map(({ headers }) => JSON.stringify(headers)),
+      messages.map(({ value }) => Buffer.from(value)),
+      messages.map(({ reason }) => reason.replaceAll('\0', '')),
+      waitsBehind,
+    ],
+  });
 }
 
 type LetterRow = readonly [
@@ -155,6 +190,7 @@ type LetterRow = readonly [
   headers: Record<string, string>,
   value: Buffer,
   attempt: number,
+  parked: boolean,
   reason: string,
   parkedAt: string,
 ];
@@ -167,18 +203,19 @@ async function deadLetters(
   const rows = await ask<LetterRow>(database, {
     name: 'topics.dead_letters',
     text: `select d.letter_id, d.group_name, d.partition, d."offset", d.published_at, d.key, d.headers, d.value,
-                  greatest(1, d.attempt), d.reason, d.parked_at
+                  greatest(1, d.attempt), d.parked, d.reason, d.parked_at
              from topics.dead_letters d join topics.topics t using (topic_id)
             where t.name = $1 and ($2::text is null or d.group_name = $2) and not d.released
             order by d.letter_id`,
     values: [topic, group ?? null],
   });
   return rows.map(
-    ([id, own, partition, offset, publishedAt, key, headers, value, attempt, reason, parkedAt]) => ({
+    ([id, own, partition, offset, publishedAt, key, headers, value, attempt, parked, reason, parkedAt]) => ({
       id,
       topic,
       group: own,
       message: { key, value, headers, partition, offset, publishedAt, attempt },
+      parked,
       reason,
       parkedAt,
     }),

@@ -1,4 +1,10 @@
-import type { DeadLetter, GroupLag, OutMessage, TopicSettings } from '@daybook/kernel/ports/topics.ts';
+import type {
+  DeadLetter,
+  GroupLag,
+  OutMessage,
+  SetAsideMessage,
+  TopicSettings,
+} from '@daybook/kernel/ports/topics.ts';
 import { DaybookError } from '@daybook/kernel/errors.ts';
 import type { GroupLedger } from './group-ledger.ts';
 
@@ -21,6 +27,9 @@ export type TopicEngine = Readonly<{
   deadLetters(topic: string, group?: string): Promise<readonly DeadLetter[]>;
   /** The topic whose consumers have something to fetch; null where there is no such letter. */
   release(id: number): Promise<string | null>;
+  /** As `release`; null also where the letter is not parked. */
+  skip(id: number): Promise<string | null>;
+  setAside(topic: string, group: string, messages: readonly SetAsideMessage[]): Promise<void>;
   lag(topic: string, group: string): Promise<readonly GroupLag[]>;
   close(): Promise<void>;
 }>;

@@ -46,10 +46,20 @@ export type DeadLetter = Readonly<{
   topic: string;
   group: string;
   message: InMessage;
+  /** False: it waits behind the one of its key that could not be handled. */
+  parked: boolean;
   /** Why it could not be handled, or that it waits behind another of its key. */
   reason: string;
   parkedAt: string;
 }>;
+
+/** A message to be set aside for a group. */
+export type SetAsideMessage = OutMessage &
+  Readonly<{
+    id: string;
+    /** Why, where it is the first of its key. */
+    reason: string;
+  }>;
 
 export type TopicSettings = Readonly<{
   /** Fixed when the topic is created. */
@@ -69,7 +79,7 @@ export type GroupLag = Readonly<{
   partition: number;
   next: number;
   end: number;
-  /** When the oldest of the group's dead letters was parked; absent where there is none. */
+  /** Since when the group's oldest parked message is parked; absent where there is none. */
   oldestParkedAt?: string;
 }>;
 
@@ -104,6 +114,19 @@ export interface Topics {
 
   /** Hands a dead letter's key, in order, back to its group: the letter and all that waited behind it. */
   release(id: number): Promise<void>;
+
+  /**
+   * Gives a parked message up for good and hands back, in order, what waited behind it. Nothing changes where the letter
+   * is not parked: it waits behind another, its release is under way, or there is none.
+   */
+  skip(id: number): Promise<void>;
+
+  /**
+   * Sets messages aside for a group that did not come by the topic: of each key the first is parked unless letters of the
+   * key are there already, the others wait behind it. Released they come before everything the topic brought, in the order
+   * in which they were set aside, with offsets below zero. What has an id that is set aside already is passed over.
+   */
+  setAside(topic: string, group: string, messages: readonly SetAsideMessage[]): Promise<void>;
 
   lag(topic: string, group: string): Promise<readonly GroupLag[]>;
 

@@ -10,7 +10,7 @@ import type { Clause } from './contract.ts';
 import { behind, consume, group, message, soon, text, topic, type TopicsSubject } from './topics.subject.ts';
 
 /** Parks the message with this text, every time it comes while `bad` says so. */
-function parking(bad: ReadonlySet<string>) {
+export function parking(bad: ReadonlySet<string>) {
   return ({ messages }: Batch): Verdict => {
     const index = messages.findIndex((one) => bad.has(text(one)));
     return index < 0
@@ -19,22 +19,25 @@ function parking(bad: ReadonlySet<string>) {
   };
 }
 
-const lettersOf = async (topics: Topics): Promise<string[]> =>
+/** Texts of the group's dead letters. */
+export const lettersOf = async (topics: Topics): Promise<string[]> =>
   (await topics.deadLetters(topic, group)).map((letter) => text(letter.message));
 
-const oldest = async (topics: Topics): Promise<DeadLetter> => {
+/** The dead letter that was set aside first. */
+export const oldest = async (topics: Topics): Promise<DeadLetter> => {
   const [first] = await topics.deadLetters(topic, group);
   if (first === undefined) throw new Error('There is no dead letter.');
   return first;
 };
 
-async function begin({ topics }: TopicsSubject, ...texts: string[]): Promise<void> {
+/** Makes the topic with one partition and publishes texts. */
+export async function begin({ topics }: TopicsSubject, ...texts: string[]): Promise<void> {
   await topics.ensure(topic, { partitions: 1 });
   await add(topics, ...texts);
 }
 
 /** Publishes texts whose first character is their key. */
-const add = (topics: Topics, ...texts: string[]): Promise<void> =>
+export const add = (topics: Topics, ...texts: string[]): Promise<void> =>
   topics.publish(
     topic,
     texts.map((each) => message(each.slice(0, 1), each)),

@@ -230,6 +230,47 @@ const faults: readonly Fault[] = [
         })),
     }),
   },
+  {
+    name: 'takes a skip for a release',
+    clause: 'skips-in-order',
+    port: (topics) => ({ skip: (id) => topics.release(id) }),
+  },
+  {
+    name: 'skips whatever letter it is told',
+    clause: 'skips-only-what-is-parked',
+    port: (topics) => ({
+      skip: async (id) => {
+        const [first] = await topics.deadLetters('daybook.things.v1');
+        await topics.skip(first?.id ?? id);
+      },
+    }),
+  },
+  {
+    name: 'skips without letting go what waits',
+    clause: 'skips-in-order',
+    port: () => ({ skip: () => Promise.resolve() }),
+  },
+  {
+    name: 'sets aside behind what the topic brings',
+    clause: 'sets-aside-before-the-topic',
+    engine: (engine) => ({ setAside: (topic, _group, messages) => engine.publish(topic, messages) }),
+  },
+  {
+    name: 'lets every key go when one is released',
+    clause: 'keeps-order-whatever-is-parked',
+    port: (topics) => ({
+      release: async () => {
+        for (const { id } of await topics.deadLetters('daybook.things.v1')) await topics.skip(id);
+      },
+    }),
+  },
+  {
+    name: 'lets the first window go and forgets the rest',
+    clause: 'releases-much-in-order',
+    ledger: (ledger) => ({
+      settleLetters: async (settlement) => ledger.settleLetters({ ...settlement, keys: [] }),
+    }),
+  },
 ];
 
 /** Topics that are each broken in one way, over the memory adapter. */
