@@ -11,7 +11,7 @@ import type { Platform, Readiness, RunningService, Service } from '@daybook/infr
 import { startProcessMetrics } from '@daybook/infra/telemetry/metrics.ts';
 import { startTracing, type Tracing } from '@daybook/infra/telemetry/tracing.ts';
 import type { CommandSender, Log } from '@daybook/kernel/ports/outside.ts';
-import { services } from './services.ts';
+import { loadModels, services } from './services.ts';
 
 /** What every process reads of the environment, whatever runs in it. */
 const processSettings = platformSettings.extend(daybookSettings.pick({ http: true, telemetry: true }).shape);
@@ -47,10 +47,11 @@ export type RunningDaybook = Readonly<{
 export async function startTogether(options: CompositionOptions<DaybookConfig>): Promise<RunningDaybook> {
   const instance = `${hostname()} ${options.config.installation.dataFolder}`;
   return start(options, { name: 'daybook', instance }, async (platform, stopping, started) => {
+    const models = await loadModels();
     let commandSender = nobody;
     for (const service of await Promise.all(Object.values(services).map((load) => load()))) {
       const own = { ...platform, log: options.log.with({ service: service.name }) };
-      const running = await startOne(service, own, options, { commandSender, stopping });
+      const running = await startOne(service, own, options, { commandSender, stopping, models });
       started.push(running);
       commandSender = running.commandSender ?? commandSender;
     }
@@ -69,7 +70,7 @@ export async function startAlone(
   const named = { name: service.name, ...(instance === undefined ? {} : { instance }) };
   return start(options, named, async (platform, stopping, started) => {
     const sender = config.services === undefined ? undefined : senderTo(config.services);
-    const links = { commandSender: sender ?? nobody, stopping };
+    const links = { commandSender: sender ?? nobody, stopping, models: await loadModels() };
     const running = await startOne(service, platform, options, links);
     started.push({
       ...running,

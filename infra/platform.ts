@@ -12,6 +12,8 @@ import type {
   Vault,
 } from '@daybook/kernel/ports/outside.ts';
 import type { Topics } from '@daybook/kernel/ports/topics.ts';
+import type { AnyProcess } from '@daybook/kernel/process.ts';
+import type { AnyProjection } from '@daybook/kernel/projection.ts';
 import type { ConfigOf, SettingsSchema } from './config/settings.ts';
 import type { Database } from './database/database.ts';
 import type { Wakeups } from './database/wakeups.ts';
@@ -63,12 +65,16 @@ export type RunningService = Readonly<{
   stop(): Promise<void>;
 }>;
 
+/** Definitions of services as data: pure, so that another service may fold with them, and told by the host, not imported. */
+export type Models = Readonly<{ projections: readonly AnyProjection[]; processes: readonly AnyProcess[] }>;
+
 /** What a service is told of the others. */
 export type ServiceLinks = Readonly<{
   /** In one process the command bus itself, else its HTTP client. */
   commandSender: CommandSender;
   /** Aborts when the process begins to stop: answers without an end, such as streams of events, end then. */
   stopping: AbortSignal;
+  models: Models;
 }>;
 
 /** A service with its own part of the configuration. */

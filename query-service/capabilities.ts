@@ -5,9 +5,12 @@ import { auditQueries } from './audit/queries.ts';
 import { auditStreams, type StreamPorts } from './audit/streams.ts';
 import { marketQueries } from './market/queries.ts';
 import { opsQueries } from './ops/queries.ts';
+import type { QueryPorts } from './query-ports.ts';
 
 /** Every query this service answers. */
-export const allQueries: readonly Query<TenantDb>[] = [...marketQueries, ...opsQueries, ...auditQueries];
+export function allQueries(ports: QueryPorts): readonly Query<TenantDb>[] {
+  return [...marketQueries, ...opsQueries, ...auditQueries(ports)];
+}
 
 /** Every stream of events it serves. */
 export function allStreams(ports: StreamPorts): readonly EventStream<unknown>[] {

@@ -10,6 +10,7 @@ import { followPositions } from '@daybook/infra/runtime/positions.ts';
 import { openQueryDatabase } from '@daybook/infra/runtime/query-database.ts';
 import { partitionsOfTenants } from '@daybook/infra/runtime/tenant-partitions.ts';
 import { eventsTopic } from '@daybook/schemas/contracts.ts';
+import { lineageOver } from './audit/lineage-log.ts';
 import { allQueries, allStreams } from './capabilities.ts';
 
 /** Readers wait no longer, whatever else may. */
@@ -19,14 +20,17 @@ const longestQueryMs = 5_000;
 export const queryService = defineService({
   name: 'query-service',
   settings: daybookSettings.pick({ installation: true, database: true, http: true, rateLimits: true }),
-  start: (platform, { stopping }, config) => {
-    const { database, wakeups, topics, clock, log } = platform;
-    const queries = allQueries;
+  start: (platform, { stopping, models }, config) => {
+    const { database, eventStore, wakeups, topics, clock, log } = platform;
     const readModels = openQueryDatabase({
       url: database.url,
       log,
       poolSize: config.database.poolSize,
       statementTimeoutMs: Math.min(config.database.statementTimeoutMs, longestQueryMs),
+    });
+    const queries = allQueries({
+      lineage: lineageOver({ models, eventStore, database, readModels }),
+      readModels: models.projections.map(({ name }) => name),
     });
     const streams = allStreams({ readModels, wakeups });
     const positions = followPositions({

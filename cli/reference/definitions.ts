@@ -36,7 +36,7 @@ export function allDefinitions(): AllDefinitions {
       revealsMailedTokens: false,
       allowsPrivateHost: () => false,
     }),
-    queries: allQueries,
+    queries: allQueries({ lineage: { explain: notCalled }, readModels: [] }),
     streams: allStreams({
       readModels: { forTenant: notCalled },
       wakeups: memoryWakeups(),

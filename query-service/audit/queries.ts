@@ -3,7 +3,9 @@ import { cursors, pageOf } from '@daybook/infra/http/cursor.ts';
 import type { TenantDb } from '@daybook/infra/runtime/query-database.ts';
 import { defineQuery, type Query } from '@daybook/kernel/query.ts';
 import { observers } from '../shared/access.ts';
+import type { QueryPorts } from '../query-ports.ts';
 import { cursor, instant, limit, page } from '../shared/lists.ts';
+import { explainRow } from './lineage.ts';
 import { timelineItem, timelineItemOf, type TimelineRow } from './timeline-view.ts';
 
 const listEvents: Query<TenantDb> = defineQuery({
@@ -36,4 +38,6 @@ const listEvents: Query<TenantDb> = defineQuery({
 });
 
 /** The queries of audit. */
-export const auditQueries: readonly Query<TenantDb>[] = [listEvents];
+export function auditQueries(ports: QueryPorts): readonly Query<TenantDb>[] {
+  return [listEvents, explainRow(ports)];
+}

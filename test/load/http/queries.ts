@@ -38,7 +38,8 @@ for (const projection of allProjections) {
   await showReadModel(database, projection);
 }
 const commandSender = { send: () => Promise.reject(new TypeError('Queries send no commands.')) };
-const service = await queryService.start(platform, { commandSender, stopping: signal }, config);
+const models = { projections: allProjections, processes: [] };
+const service = await queryService.start(platform, { commandSender, stopping: signal, models }, config);
 const server = await startServer({
   port: 0,
   listener: makeApp({
