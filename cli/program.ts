@@ -85,6 +85,21 @@ function makeProgram(finish: (code: number) => void, output: Output): Command {
       finish(await printLog(options));
     });
 
+  folderOption(program.command('explain'))
+    .description(
+      'Say how a row of a read model came to be: its events, who and what led to each, what followed.',
+    )
+    .addArgument(new Argument('<readModel>', 'such as products'))
+    .addArgument(new Argument('<key>', 'the values of its key, with commas between them'))
+    .option('--column <name>', 'only what changed this column')
+    .option('--tenant <id>', 'whose row; needed where several have one of this key')
+    .option('--limit <number>', 'how many of the newest events', limitNumber, 5)
+    .option('--json', 'as the HTTP interface answers', false)
+    .action(async (readModel: string, key: string, options: ExplainOptions) => {
+      const { explain } = await import('./commands/explain.ts');
+      finish(await explain(readModel, key, options));
+    });
+
   folderOption(program.command('doctor'))
     .description('Say in plain words what is missing or misconfigured, and what to do.')
     .addOption(portOption())
@@ -111,6 +126,9 @@ export type DemoOptions = FolderOptions & Readonly<{ port?: number; url?: string
 export type LogOptions = FolderOptions &
   Readonly<{ follow: boolean; stream?: string; type?: string; tenant?: string; open: boolean }>;
 
+export type ExplainOptions = FolderOptions &
+  Readonly<{ column?: string; tenant?: string; limit: number; json: boolean }>;
+
 function folderOption(command: Command): Command {
   return command.option('--data <folder>', 'the data folder (default: DAYBOOK_DATA, else .daybook)');
 }
@@ -127,11 +145,18 @@ function portNumber(text: string): number {
   throw new InvalidArgumentError('A port is a number from 0 to 65535.');
 }
 
+function limitNumber(text: string): number {
+  const limit = Number(text);
+  if (/^\d+$/.test(text) && limit >= 1 && limit <= 1_000) return limit;
+  throw new InvalidArgumentError('A limit is a number from 1 to 1000.');
+}
+
 const closing = `
 Examples:
   daybook up --demo              see it work
   daybook up                     start it for real
   daybook log --follow           watch what is recorded
+  daybook explain products <id>  say how a row came to be
   daybook doctor                 find out what is wrong
 
 Exit codes: 0 well · 1 failed · 2 wrong usage · 3 configuration · 4 data folder · 5 port in use · 130 forced to stop

@@ -1,65 +1,24 @@
-import { postgresEventStore } from '@daybook/infra/event-store/postgres.ts';
-import { contractStore } from '@daybook/infra/event-store/contract-store.ts';
-import { environment } from '@daybook/infra/config/environment.ts';
-import { daybookSettings } from '@daybook/infra/config/settings.ts';
-import { openDatabase } from '@daybook/infra/database/database.ts';
-import { pendingMigrations } from '@daybook/infra/database/migrate.ts';
-import { postgresWakeups } from '@daybook/infra/database/wakeups.ts';
-import { postgresVault } from '@daybook/infra/vault/postgres.ts';
-import { DaybookError } from '@daybook/kernel/errors.ts';
 import type { RecordedEvent, StreamName } from '@daybook/kernel/event.ts';
 import type { EventStore, Pages } from '@daybook/kernel/ports/event-store.ts';
 import { isSealed, type Vault } from '@daybook/kernel/ports/outside.ts';
 import { contracts } from '@daybook/schemas/contracts.ts';
-import { expectDaybook, folderPath } from '../data-folder.ts';
-import { invocation, logFile, openLog, provideDatabase } from '../invocation.ts';
 import type { LogOptions } from '../program.ts';
 import { exitCodes, type ExitCode } from '../sentences.ts';
 import { stopSignals } from '../signals.ts';
+import { withStoredLog } from '../stored-log.ts';
 import { paint } from '../terminal/screen.ts';
-
-const settings = daybookSettings.pick({ installation: true, database: true, vault: true, telemetry: true });
 
 /** Prints events of the log that fit the filter. Sealed fields are opened only when asked for. */
 export async function printLog(options: LogOptions): Promise<ExitCode> {
-  expectLog(options);
-  const { folder, config } = await invocation(settings, options);
-  const log = openLog(config, { service: 'log', file: logFile(folder) });
-  const provided = await provideDatabase(config, folder, log);
-  const database = openDatabase({ url: provided.url, applicationName: 'daybook log', poolSize: 2, log });
-  const wakeups = postgresWakeups(database, log);
-  const vault = postgresVault({
-    database,
-    keyEncryptionKey: config.vault.encryptionKey,
-    formerKeyEncryptionKeys: config.vault.formerEncryptionKeys,
-  });
-  const store = contractStore(postgresEventStore({ database, wakeups, log }), vault);
   const signals = stopSignals();
   try {
-    if ((await pendingMigrations(database)).length > 0) throw notMigrated();
-    await print(options, pagesOf(store, options, signals.signal), options.open ? vault : undefined);
+    await withStoredLog(options, 'log', ({ eventStore, vault }) =>
+      print(options, pagesOf(eventStore, options, signals.signal), options.open ? vault : undefined),
+    );
     return exitCodes.ok;
   } finally {
     signals.release();
-    await store.close();
-    await wakeups.close();
-    await database.close();
-    await provided.release();
   }
-}
-
-/** An own database holds a log wherever the folder is; an embedded one only where Daybook ran. */
-function expectLog(options: LogOptions): void {
-  const env = environment();
-  const elsewhere = (env['DATABASE_URL'] ?? env['DATABASE_URL_FILE'] ?? '').trim() !== '';
-  if (!elsewhere) expectDaybook(folderPath(options.data, env));
-}
-
-function notMigrated(): DaybookError {
-  return new DaybookError(
-    'configuration-invalid',
-    'The database is not at this version. Run "daybook migrate" first, or start with "daybook up", which does.',
-  );
 }
 
 function pagesOf(store: EventStore, { follow, stream }: LogOptions, signal: AbortSignal): Pages {

@@ -58,7 +58,7 @@ export function tenantLog(db: TenantDb): TenantLog {
           .orderBy('position')
           .limit(pageSize);
         const last = places.at(-1);
-        if (last !== undefined) yield places as readonly EventPlace[];
+        if (last !== undefined) yield places;
         if (last === undefined || places.length < pageSize) return;
         after = last.position as Position;
       }
@@ -70,7 +70,7 @@ export function tenantLog(db: TenantDb): TenantLog {
         .whereIn('correlationId', correlationIds)
         .where('position', '>=', from)
         .orderBy('position')
-        .limit(most) as unknown as Promise<readonly EventPlace[]>,
+        .limit(most),
   };
 }
 

@@ -8,12 +8,9 @@ const node = {
     description:
       'Type of the event or message, name of the command, timer or effect; null where nobody kept it.',
   }),
-  id: z
-    .string()
-    .nullable()
-    .meta({
-      description: 'Place of the event (`product-…@12`), id of the others; null for another tenant’s.',
-    }),
+  id: z.string().nullable().meta({
+    description: 'Place of the event (`product-…@12`), id of the others; null for another tenant’s.',
+  }),
   at: z.string().nullable(),
   actor: actor.nullable(),
   state: z

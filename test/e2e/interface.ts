@@ -1,5 +1,6 @@
 /** The suites that every way to run passes: each takes a stage that is opened once. */
 import { inputSuite } from './input.suite.ts';
+import { lineageSuite } from './lineage.suite.ts';
 import { marketSuite } from './market.suite.ts';
 import { outcomesSuite } from './outcomes.suite.ts';
 import { signUpSuite } from './sign-up.suite.ts';
@@ -13,6 +14,7 @@ export const interfaceSuites: readonly Suite[] = [
   signUpSuite,
   marketSuite,
   outcomesSuite,
+  lineageSuite,
   tenantsSuite,
   inputSuite,
 ];

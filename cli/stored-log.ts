@@ -1,0 +1,66 @@
+/** The log and what stands around it, for commands that look into an installation whether it runs or not. */
+import { environment } from '@daybook/infra/config/environment.ts';
+import { daybookSettings } from '@daybook/infra/config/settings.ts';
+import { openDatabase, type Database } from '@daybook/infra/database/database.ts';
+import { pendingMigrations } from '@daybook/infra/database/migrate.ts';
+import { postgresWakeups } from '@daybook/infra/database/wakeups.ts';
+import { contractStore } from '@daybook/infra/event-store/contract-store.ts';
+import { postgresEventStore } from '@daybook/infra/event-store/postgres.ts';
+import { postgresVault } from '@daybook/infra/vault/postgres.ts';
+import { DaybookError } from '@daybook/kernel/errors.ts';
+import type { EventStore } from '@daybook/kernel/ports/event-store.ts';
+import type { Log, Vault } from '@daybook/kernel/ports/outside.ts';
+import { expectDaybook, folderPath } from './data-folder.ts';
+import { invocation, logFile, openLog, provideDatabase, type CommonOptions } from './invocation.ts';
+
+const settings = daybookSettings.pick({ installation: true, database: true, vault: true, telemetry: true });
+
+export type StoredLog = Readonly<{ eventStore: EventStore; vault: Vault; database: Database; log: Log }>;
+
+/**
+ * Opens the log for some work and closes it again. An embedded database that nobody runs is started for it.
+ * @param name of the command
+ * @throws `data-folder-unusable` where no Daybook ever ran · `configuration-invalid` where it is of another version
+ *   · `unavailable`
+ */
+export async function withStoredLog<T>(
+  options: CommonOptions,
+  name: string,
+  work: (opened: StoredLog) => Promise<T>,
+): Promise<T> {
+  expectLog(options);
+  const { folder, config } = await invocation(settings, options);
+  const log = openLog(config, { service: name, file: logFile(folder) });
+  const provided = await provideDatabase(config, folder, log);
+  const database = openDatabase({ url: provided.url, applicationName: `daybook ${name}`, poolSize: 2, log });
+  const wakeups = postgresWakeups(database, log);
+  const vault = postgresVault({
+    database,
+    keyEncryptionKey: config.vault.encryptionKey,
+    formerKeyEncryptionKeys: config.vault.formerEncryptionKeys,
+  });
+  const eventStore = contractStore(postgresEventStore({ database, wakeups, log }), vault);
+  try {
+    if ((await pendingMigrations(database)).length > 0) throw notMigrated();
+    return await work({ eventStore, vault, database, log });
+  } finally {
+    await eventStore.close();
+    await wakeups.close();
+    await database.close();
+    await provided.release();
+  }
+}
+
+/** An own database holds a log wherever the folder is; an embedded one only where Daybook ran. */
+function expectLog(options: CommonOptions): void {
+  const env = environment();
+  const elsewhere = (env['DATABASE_URL'] ?? env['DATABASE_URL_FILE'] ?? '').trim() !== '';
+  if (!elsewhere) expectDaybook(folderPath(options.data, env));
+}
+
+function notMigrated(): DaybookError {
+  return new DaybookError(
+    'configuration-invalid',
+    'The database is not at this version. Run "daybook migrate" first, or start with "daybook up", which does.',
+  );
+}
