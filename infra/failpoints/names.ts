@@ -1,5 +1,6 @@
 import type { Failpoint } from './failpoint-place.ts';
 import { logFailpoints } from './names-of-log.ts';
+import { parkingFailpoints } from './names-of-parking.ts';
 import { runtimesFailpoints } from './names-of-runtimes.ts';
 import { scrapersFailpoints } from './names-of-scrapers.ts';
 import { topicsFailpoints } from './names-of-topics.ts';
@@ -12,7 +13,37 @@ export const failpoints = {
   ...logFailpoints,
   ...topicsFailpoints,
   ...runtimesFailpoints,
+  ...parkingFailpoints,
   ...scrapersFailpoints,
+  'backup.copied': {
+    file: 'infra/backup/make-backup.ts',
+    means: 'Everything is copied and no manifest stands: a folder that is no backup and says so by its name.',
+  },
+  'backup.writing': {
+    file: 'infra/backup/make-backup.ts',
+    means: 'The backup is whole and has not its name yet: the next one to this place removes it.',
+  },
+  'backup.written': {
+    file: 'infra/backup/make-backup.ts',
+    means: 'The backup is there; nobody was told.',
+  },
+  'restore.emptied': {
+    file: 'infra/backup/restore-backup.ts',
+    means:
+      'The database is empty and marked: nothing starts on it until the restore is begun again and ends.',
+  },
+  'restore.copied': {
+    file: 'infra/backup/restore-backup.ts',
+    means: 'Tables are made and objects copied, the mark stands: the restore is begun again.',
+  },
+  'restore.writing': {
+    file: 'infra/backup/restore-backup.ts',
+    means: 'Everything is loaded and nothing committed: the restore is begun again.',
+  },
+  'restore.written': {
+    file: 'infra/backup/restore-backup.ts',
+    means: 'The restore is done and nobody was told: another one is refused, since there are events.',
+  },
 } as const satisfies Readonly<Record<string, Failpoint>>;
 
 export type FailpointName = keyof typeof failpoints;

@@ -2,6 +2,7 @@ import { isDaybookError } from '@daybook/kernel/errors.ts';
 import type { Log } from '@daybook/kernel/ports/outside.ts';
 import { done, type Batch, type InMessage, type Verdict } from '@daybook/kernel/ports/topics.ts';
 import { isDriverError, translateDatabaseError } from '../database/database.ts';
+import { thrownText } from '../parking/failure-text.ts';
 import { withSpan } from '../telemetry/tracing.ts';
 import type { Poison } from './inbox.ts';
 import { backOffMs, reasonOf, type BackOff } from './loop.ts';
@@ -14,7 +15,7 @@ export function refusing<T>(what: string, work: () => T): T {
   try {
     return work();
   } catch (error) {
-    throw new InputRefused(`The ${what} throws.`, { cause: error });
+    throw new InputRefused(`handler-throws: The ${what} throws ${thrownText(error)}.`, { cause: error });
   }
 }
 
@@ -27,7 +28,7 @@ export function refusedOr(error: unknown): unknown {
   const translated = translateDatabaseError(error);
   const { sqlState } = translated.fields;
   return typeof sqlState === 'string' && /^2[23]/.test(sqlState)
-    ? new InputRefused(`PostgreSQL refuses the outcome (${sqlState}).`, { cause: error })
+    ? new InputRefused(`outcome-refused: PostgreSQL refuses the outcome (${sqlState}).`, { cause: error })
     : translated;
 }
 

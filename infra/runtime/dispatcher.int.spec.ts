@@ -11,10 +11,18 @@ import { memoryWakeups } from '../database/wakeups.ts';
 import { onFailpoint } from '../failpoints/failpoint.ts';
 import { runDispatcher, type RunDispatcherOptions } from './dispatcher.ts';
 import { reportedCommandId } from './derived-ids.ts';
-import { closedEffects, countEffects, reviveEffect, untilNextEffect } from './outbox.ts';
+import {
+  closedEffects,
+  countEffects,
+  leaseEffects,
+  reviveEffect,
+  settleEffects,
+  skipEffect,
+  untilNextEffect,
+} from './outbox.ts';
 import { stepAll } from './process-step.ts';
-import { writeProcessChanges } from './process-store.ts';
-import { farOff, logOf, orders, placed, send } from './process.fixture.ts';
+import { lockInstances, writeProcessChanges } from './process-store.ts';
+import { farOff, logOf, longAgo, orders, placed, send } from './process.fixture.ts';
 
 let opened: Awaited<ReturnType<typeof freshDatabase>>;
 let stops: (() => Promise<void>)[] = [];
@@ -82,8 +90,10 @@ async function ask(...wanted: readonly (readonly [order: string, effects: Effect
     instanceId: wanted[index]?.[0] ?? '',
     to: 'start' as const,
   }));
-  const changes = stepAll(orders, inputs, new Map(), farOff);
-  await opened.database.transaction((client) => writeProcessChanges(client, orders.name, changes));
+  await opened.database.transaction(async (client) => {
+    const { states } = await lockInstances(client, orders.name, inputs);
+    await writeProcessChanges(client, orders.name, stepAll(orders, inputs, states, farOff));
+  });
   wakeups.notify('outbox');
 }
 
@@ -93,6 +103,10 @@ const left = async () =>
       'select status, attempts from runtime.effects order by seq',
     )
   ).rows;
+
+function never(): never {
+  throw new Error('There is none.');
+}
 
 const call = (effect: string, input = {}): Effect => ({ kind: 'call', effect, input });
 
@@ -266,14 +280,82 @@ describe('the dispatcher', () => {
     const dead = await closedEffects(opened.database.pool, 'dead', 10);
     expect(dead.map(({ reason }) => reason).toSorted()).toEqual([
       'configuration-invalid: No handler has the name of the effect.',
-      'failed: no luck',
+      expect.stringMatching(/^failed: Error: no luck \(dispatcher.int.spec.ts:\d+\)$/),
       'outside-failed: Gone for good.',
     ]);
     works = true;
-    const flaky = dead.find(({ reason }) => reason === 'failed: no luck');
-    expect(await reviveEffect(opened.database.pool, flaky?.seq ?? 0)).toBe(true);
+    const flaky = dead.find(({ reason }) => reason.startsWith('failed: Error: no luck'));
+    const { seq = 0, closedAt = '' } = flaky ?? {};
+    expect(await reviveEffect(opened.database, { seq, closedAt: longAgo })).toBe(false);
+    expect(await reviveEffect(opened.database, { seq, closedAt })).toBe(true);
     wakeups.notify('outbox');
     await eventually(async () => expect(await left()).toHaveLength(2));
+  });
+
+  test('what is parked keeps what follows it in its instance waiting, in order, until it is retried or skipped', async () => {
+    let broken = true;
+    const order: string[] = [];
+    const { sender } = noting(({ command }) => {
+      order.push(command);
+      if (command.endsWith('1') && broken) throw new DaybookError('schema-unknown', 'Of no schema.');
+      return accepted;
+    });
+    start({ sender });
+    await ask(['a', [send('A1', {}), send('A2', {})]], ['b', [send('B1', {}), send('B2', {})]]);
+    await ask(['c', [send('C', {})]]);
+    await eventually(() => expect(order.toSorted()).toEqual(['A1', 'B1', 'C']));
+    const dead = await eventually(async () => {
+      const found = await closedEffects(opened.database.pool, 'dead', 10);
+      expect(found).toHaveLength(2);
+      return found;
+    });
+    await ask(['a', [send('A3', {})]]);
+    expect(await untilNextEffect(opened.database.pool, ['testOrders'])).toBeNull();
+    const of = (instance: string) => dead.find(({ instanceId }) => instanceId === instance) ?? never();
+    broken = false;
+    expect(await reviveEffect(opened.database, of('a'))).toBe(true);
+    expect(await skipEffect(opened.database, of('b'))).toBe(true);
+    expect(await skipEffect(opened.database, of('b'))).toBe(false);
+    wakeups.notify('outbox');
+    await eventually(async () => expect(await left()).toEqual([]));
+    expect(order.filter((command) => command.startsWith('A'))).toEqual(['A1', 'A1', 'A2', 'A3']);
+    expect(order.filter((command) => command.startsWith('B'))).toEqual(['B1', 'B2']);
+  });
+
+  test('a retry waits for what another has in hand of the instance', async () => {
+    await ask(['1', [send('One', {}), send('Two', {})]]);
+    const [first, second] = await leaseEffects(opened.database.pool, {
+      processes: ['testOrders'],
+      instances: 1,
+      mostOfInstance: 2,
+      leaseMs: 60_000,
+    });
+    await settleEffects(opened.database.pool, [
+      { seq: first?.seq ?? 0, lease: first?.lease ?? '', outcome: { is: 'dead', reason: 'gone' } },
+    ]);
+    const [dead] = await closedEffects(opened.database.pool, 'dead', 1);
+    expect(await reviveEffect(opened.database, dead ?? never())).toBe(true);
+    expect(
+      await leaseEffects(opened.database.pool, {
+        processes: ['testOrders'],
+        instances: 5,
+        mostOfInstance: 5,
+        leaseMs: 60_000,
+      }),
+    ).toEqual([]);
+    expect(second?.seq).toBeGreaterThan(first?.seq ?? 0);
+  });
+
+  test('an engine that refuses for good is no effect’s fault: nothing is parked', async () => {
+    let attempts = 0;
+    const { sender } = noting(() => {
+      attempts += 1;
+      throw new DaybookError('unavailable', 'A table is missing.');
+    });
+    start({ sender, mostAttempts: 2 });
+    await ask(['1', [send('One', {})]]);
+    await eventually(() => expect(attempts).toBeGreaterThan(4));
+    expect(await closedEffects(opened.database.pool, 'dead', 1)).toEqual([]);
   });
 
   test('an attempt that takes too long is repeated', async () => {

@@ -62,8 +62,8 @@ const engineAway: BackOff = { firstMs: 100, mostMs: 5_000 };
  *    [dispatcher.int.spec.ts "a death after leased repeats the effect under its id"],
  * 2. do it, under the effect's id: send the command, publish the message, or call the handler
  *    [dispatcher.int.spec.ts "a death after done repeats the effect under its id"],
- * 3. record the outcome: done effects are deleted, refused ones and those given up stay with their reason, others get
- *    their next time [dispatcher.int.spec.ts "one that was slower than its lease records nothing"],
+ * 3. record the outcome: done effects are deleted, refused ones stay with their reason, one that is given up is parked
+ *    and what follows it in its instance waits, others get their next time [dispatcher.int.spec.ts "one that was slower than its lease records nothing"],
  * 4. go on with the next effect of the instance; a failure hands what follows back
  *    [dispatcher.int.spec.ts "a death after settled goes on behind what was settled"].
  *
@@ -145,7 +145,7 @@ function dispatcherOf(options: RunDispatcherOptions): (effects: readonly LeasedE
       if (outcome.is === 'again') {
         countEffectRetry(process, effect.kind);
         log.info('An effect failed and is tried again later.', { ...fields, ...reasonOf(error) });
-      } else log.error('An effect is given up.', { ...fields, ...reasonOf(error) });
+      } else log.error('An effect is given up and parked.', { ...fields, ...reasonOf(error) });
       return outcome;
     }
   }
@@ -159,9 +159,8 @@ function dispatcherOf(options: RunDispatcherOptions): (effects: readonly LeasedE
         const outcome: EffectOutcome =
           options.signal.aborted || leaseLeftMs < attemptMs ? { is: 'released' } : await outcomeOf(effect);
         await failpoint('dispatcher.done');
-        const goesOn = outcome.is !== 'again' && outcome.is !== 'released';
-        const behind: EffectOutcome =
-          outcome.is === 'again' ? { is: 'released', afterMs: outcome.afterMs } : { is: 'released' };
+        const goesOn = outcome.is === 'done' || outcome.is === 'rejected';
+        const behind = behindOf(outcome);
         await Promise.all(
           (goesOn ? [effect] : effects.slice(index)).map(({ seq, lease }) =>
             settle({ seq, lease, outcome: seq === effect.seq ? outcome : behind }),
@@ -174,6 +173,12 @@ function dispatcherOf(options: RunDispatcherOptions): (effects: readonly LeasedE
       log.warn('The outcome of an effect was not recorded; its lease runs out.', reasonOf(error));
     }
   };
+}
+
+/** What becomes of the effects behind one of their instance that is not done. */
+function behindOf(outcome: EffectOutcome): EffectOutcome {
+  if (outcome.is === 'dead') return { is: 'waits' };
+  return outcome.is === 'again' ? { is: 'released', afterMs: outcome.afterMs } : { is: 'released' };
 }
 
 function byInstance(leased: readonly LeasedEffect[]): Iterable<readonly LeasedEffect[]> {

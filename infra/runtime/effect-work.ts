@@ -1,5 +1,6 @@
 import { DaybookError, isDaybookError } from '@daybook/kernel/errors.ts';
 import type { OutMessage } from '@daybook/kernel/ports/topics.ts';
+import { failureText } from '../parking/failure-text.ts';
 import type { RunDispatcherOptions } from './dispatcher.ts';
 import { reporting } from './effect-handlers.ts';
 import { backOffMs, type BackOff } from './loop.ts';
@@ -95,12 +96,12 @@ export function outcomeOfFailure(
   error: unknown,
   { mostAttempts = 12, backOff = defaultBackOff }: Pick<RunDispatcherOptions, 'mostAttempts' | 'backOff'>,
 ): EffectOutcome {
-  const reason = isDaybookError(error)
-    ? `${error.code}: ${error.message}`
-    : `failed: ${error instanceof Error ? error.message : 'unknown'}`;
+  const reason = failureText(error);
   const failed = attempts + 1;
-  if (isDaybookError(error) && error.retry === 'never') return { is: 'dead', reason };
   const unlimited = effect.kind !== 'call' && isDaybookError(error);
+  // An engine of our own that refuses for good is broken: that is mended there, and no effect's fault.
+  const engineBroken = unlimited && isDaybookError(error, 'unavailable');
+  if (isDaybookError(error) && error.retry === 'never' && !engineBroken) return { is: 'dead', reason };
   return !unlimited && failed >= mostAttempts
     ? { is: 'dead', reason }
     : { is: 'again', afterMs: backOffMs(backOff, failed), reason };

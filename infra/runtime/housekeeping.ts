@@ -2,7 +2,7 @@ import type { Log } from '@daybook/kernel/ports/outside.ts';
 import type { Database } from '../database/database.ts';
 import { failpoint } from '../failpoints/failpoint.ts';
 import { reasonOf, rest } from './loop.ts';
-import { forgetRejectedEffects } from './outbox.ts';
+import { forgetRejectedEffects, wakeStragglers } from './outbox.ts';
 import { forgetInputs } from './process-store.ts';
 
 const dayMs = 24 * 60 * 60 * 1_000;
@@ -34,6 +34,7 @@ export async function runHousekeeping(options: HousekeepingOptions): Promise<voi
       await failpoint('housekeeping.removing');
       await forgetInputs(database.pool, inputsMs);
       await forgetRejectedEffects(database.pool, rejectedMs);
+      await wakeStragglers(database.pool);
       await failpoint('housekeeping.removed');
     } catch (error) {
       log.warn('Old rows of processes cannot be removed for now.', reasonOf(error));

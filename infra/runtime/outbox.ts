@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { CommandDelivery } from '@daybook/kernel/ports/outside.ts';
+import type { Database } from '../database/database.ts';
 import type { Querier } from './checkpoints.ts';
 import type { InstanceName, OutwardEffect } from './process-step.ts';
 
@@ -43,15 +44,18 @@ export async function leaseEffects(
   return rows.sort((a, b) => a.seq - b.seq);
 }
 
-/** What became of an effect. Everything but `done` is for a human to see or for a later time. */
+/** What became of an effect. Everything but `done` is for people to see or for a later time. */
 export type EffectOutcome =
   | Readonly<{ is: 'done' }>
   /** The command was refused: an outcome, kept with its reason. */
   | Readonly<{ is: 'rejected'; reason: string }>
+  /** Parked: what follows it in its instance waits until it is retried or skipped. */
   | Readonly<{ is: 'dead'; reason: string }>
   | Readonly<{ is: 'again'; afterMs: number; reason: string }>
   /** Not tried: free for whoever comes first, at once or after a time. */
-  | Readonly<{ is: 'released'; afterMs?: number }>;
+  | Readonly<{ is: 'released'; afterMs?: number }>
+  /** Not tried: one before it in its instance is parked. */
+  | Readonly<{ is: 'waits' }>;
 
 export type SettledEffect = Readonly<{ seq: number; lease: string; outcome: EffectOutcome }>;
 
@@ -66,18 +70,20 @@ export async function settleEffects(querier: Querier, settled: readonly SettledE
         delete from runtime.effects o using settled r
         where r.is = 'done' and o.seq = r.seq and o.lease = r.lease
       ), behind as (
-        -- What waits behind a failed effect is not looked at before that is due.
-        update runtime.effects o set due_at = clock_timestamp() + make_interval(secs => r."afterMs" / 1000)
+        -- What waits behind a failed effect is not looked at before that is due, behind a parked one not at all.
+        update runtime.effects o set due_at = case when r.is = 'dead' then runtime.behind_parked()
+          else clock_timestamp() + make_interval(secs => r."afterMs" / 1000) end
         from settled r join runtime.effects f on f.seq = r.seq and f.lease = r.lease
-        where r.is = 'again' and o.process = f.process and o.tenant_id = f.tenant_id
+        where r.is in ('again', 'dead') and o.process = f.process and o.tenant_id = f.tenant_id
           and o.instance_id = f.instance_id and o.status = 'pending' and o.seq > f.seq
           and o.seq not in (select seq from settled)
       )
       update runtime.effects o set
         status = case when r.is in ('rejected', 'dead') then r.is else 'pending' end,
-        attempts = o.attempts + case when r.is = 'released' then 0 else 1 end,
+        attempts = o.attempts + case when r.is in ('released', 'waits') then 0 else 1 end,
         reason = coalesce(r.reason, o.reason),
-        due_at = case when r."afterMs" is not null
+        first_failed_at = case when r.is in ('again', 'dead') then coalesce(o.first_failed_at, now()) else o.first_failed_at end,
+        due_at = case when r.is = 'waits' then runtime.behind_parked() when r."afterMs" is not null
           then clock_timestamp() + make_interval(secs => r."afterMs" / 1000) else o.due_at end,
         closed_at = case when r.is in ('rejected', 'dead') then now() end,
         lease = null, leased_until = null
@@ -96,12 +102,17 @@ export async function untilNextEffect(
       select extract(epoch from min(greatest(due_at, coalesce(leased_until, due_at))) - clock_timestamp())
         ::double precision * 1000 as ms
       from (select * from runtime.effects
-            where status = 'pending' and process = any($1) order by due_at limit 1000) waiting
+            where status = 'pending' and process = any($1) and due_at < runtime.behind_parked()
+            order by due_at limit 1000) waiting
       -- What stands behind another of its instance waits for that one, however long it has been due itself.
       where not exists (
         select from runtime.effects e
         where e.process = waiting.process and e.tenant_id = waiting.tenant_id
-          and e.instance_id = waiting.instance_id and e.status = 'pending' and e.seq < waiting.seq)`,
+          and e.instance_id = waiting.instance_id and e.status = 'pending' and e.seq < waiting.seq)
+        and not exists (
+        select from runtime.effects d
+        where d.process = waiting.process and d.tenant_id = waiting.tenant_id
+          and d.instance_id = waiting.instance_id and d.status = 'dead' and d.seq < waiting.seq)`,
     values: [processes],
   });
   return rows[0]?.ms ?? null;
@@ -148,14 +159,83 @@ export async function closedEffects(
   return rows;
 }
 
-/** Lets a dead effect be tried again, under its old id; false where there is none. */
-export async function reviveEffect(querier: Querier, seq: number): Promise<boolean> {
-  const { rowCount } = await querier.query(
-    `update runtime.effects set status = 'pending', attempts = 0, due_at = now(), closed_at = null
-     where seq = $1 and status = 'dead'`,
-    [seq],
+/** An effect that is parked: named by its place in the outbox, and by when it was given up. */
+export type ParkedEffect = Readonly<{ seq: number; closedAt: string }>;
+
+/**
+ * Lets a parked effect be tried again, under its old id, and behind it what waits in its instance; false where it is not
+ * parked, or was given up at another time. What somebody had leased before the effect was parked ends first, so that
+ * nothing is in two hands.
+ */
+export function reviveEffect(
+  database: Pick<Database, 'transaction'>,
+  effect: ParkedEffect,
+): Promise<boolean> {
+  return changeParked(
+    database,
+    effect,
+    `update runtime.effects o set status = 'pending', attempts = 0, closed_at = null,
+       due_at = greatest(now(), (
+         select max(e.leased_until) from runtime.effects e
+         where e.process = o.process and e.tenant_id = o.tenant_id and e.instance_id = o.instance_id
+           and e.status = 'pending'))
+     where seq = $1 and status = 'dead' and date_trunc('milliseconds', closed_at) = $2
+     returning process, tenant_id, instance_id`,
   );
-  return rowCount === 1;
+}
+
+/** Removes a parked effect and lets what waits behind it go; false where it is not parked, or was given up at another time. */
+export function skipEffect(database: Pick<Database, 'transaction'>, effect: ParkedEffect): Promise<boolean> {
+  return changeParked(
+    database,
+    effect,
+    `delete from runtime.effects
+     where seq = $1 and status = 'dead' and date_trunc('milliseconds', closed_at) = $2
+     returning process, tenant_id, instance_id`,
+  );
+}
+
+async function changeParked(
+  database: Pick<Database, 'transaction'>,
+  { seq, closedAt }: ParkedEffect,
+  change: string,
+): Promise<boolean> {
+  return await database.transaction(async (client) => {
+    // Whoever adds effects of the instance holds its row: none is added unseen while this one is let go.
+    await client.query(
+      `select from runtime.process_instances i join runtime.effects o using (process, tenant_id, instance_id)
+       where o.seq = $1 for update of i`,
+      [seq],
+    );
+    const { rows } = await client.query<{ process: string; tenant_id: string; instance_id: string }>(change, [
+      seq,
+      closedAt,
+    ]);
+    const [name] = rows;
+    if (name === undefined) return false;
+    await client.query(
+      `update runtime.effects set due_at = now()
+       where process = $1 and tenant_id = $2 and instance_id = $3 and status = 'pending'
+         and due_at = runtime.behind_parked()`,
+      [name.process, name.tenant_id, name.instance_id],
+    );
+    return true;
+  });
+}
+
+/**
+ * Lets effects go that wait behind something parked which is not there any more, as can be where an instance began anew
+ * at that moment; answers with how many.
+ */
+export async function wakeStragglers(querier: Querier): Promise<number> {
+  const { rowCount } = await querier.query(
+    `update runtime.effects o set due_at = now()
+     where status = 'pending' and due_at = runtime.behind_parked() and not exists (
+       select from runtime.effects d
+       where d.process = o.process and d.tenant_id = o.tenant_id and d.instance_id = o.instance_id
+         and d.status = 'dead' and d.seq < o.seq)`,
+  );
+  return rowCount ?? 0;
 }
 
 /** Removes refused effects older than a window; dead ones stay until somebody sees to them. */

@@ -9,6 +9,7 @@ import { onFailpoint } from '../failpoints/failpoint.ts';
 import { effectIdOf } from './derived-ids.ts';
 import { makeProcessRunner } from './process-runner.ts';
 import { counting, farOff, logOf, longAgo, orders, paid, placed } from './process.fixture.ts';
+import { reviveTimer, skipTimer, untilNextTimer } from './process-store.ts';
 import { fireDueTimers } from './timers.ts';
 
 let opened: Awaited<ReturnType<typeof freshDatabase>>;
@@ -260,7 +261,7 @@ describe('timers', () => {
     },
   );
 
-  test('one whose reaction throws is postponed and keeps no other waiting', async () => {
+  test('one whose reaction throws is parked, the later ones of its instance wait behind it, no other does', async () => {
     const throwing = {
       ...orders,
       react: (...[input, state]: Parameters<typeof orders.react>) => {
@@ -268,18 +269,47 @@ describe('timers', () => {
         return orders.react(input, state);
       },
     };
-    const log = logOf(placed('1', longAgo), placed('2', longAgo), paid('1', 1));
-    await runner([], { ...orders, react: throwing.react }).handle(batch(log.slice(0, 2)));
+    const log = logOf(placed('1', longAgo), placed('2', longAgo), placed('3', longAgo));
+    await runner([], { ...orders, react: throwing.react }).handle(batch(log));
     await opened.database.pool.query(
       `update runtime.process_instances set state = jsonb_set(state, '{paid}', '1') where instance_id = '1'`,
     );
+    await opened.database.pool.query(
+      `insert into runtime.timers (process, tenant_id, instance_id, timer, due_at, fire_at, input_id, metadata)
+       select process, tenant_id, instance_id, 'another', due_at + interval '1 day', fire_at + interval '1 day',
+         'another of 1', metadata from runtime.timers where instance_id = '1'`,
+    );
     const options = { ...timersOf(), processes: [throwing] };
-    await fireDueTimers(options);
-    await fireDueTimers(options);
-    await fireDueTimers(options);
-    expect(await fireDueTimers(options)).toBe(0);
-    expect(await timers()).toEqual([{ instance: '1', due: longAgo }]);
-    await opened.database.pool.query(`update runtime.timers set fire_at = now()`);
+    const drained = async (of: Parameters<typeof fireDueTimers>[0]): Promise<number> => {
+      let fired = 0;
+      for (let now = 1; now > 0; fired += now) now = await fireDueTimers(of);
+      return fired;
+    };
+    // Two instances twice each, and the one that is parked.
+    expect(await drained(options)).toBe(5);
+    expect(await untilNextTimer(opened.database.pool, [orders.name])).toBeNull();
+    const [parked, waiting] = await rows(
+      'select timer, attempts, reason, input_id as "inputId", failed_at as "failedAt" from runtime.timers order by due_at',
+    );
+    expect(parked).toMatchObject({
+      timer: 'reminder',
+      attempts: 1,
+      reason: expect.stringMatching(/^handler-throws: The process throws Error: a bug \(.+:\d+\)\.$/),
+    });
+    expect(waiting).toMatchObject({ timer: 'another', attempts: 0, reason: null });
+    const which = { inputId: String(parked?.['inputId']), failedAt: String(parked?.['failedAt']) };
+    expect(await reviveTimer(opened.database.pool, { ...which, failedAt: longAgo })).toBe(false);
+    expect(await reviveTimer(opened.database.pool, which)).toBe(true);
+    expect(await reviveTimer(opened.database.pool, which)).toBe(false);
+    expect(await drained(options)).toBe(1);
+    expect(await rows('select attempts from runtime.timers order by due_at')).toMatchObject([
+      { attempts: 2 },
+      { attempts: 0 },
+    ]);
+    const [again] = await rows('select failed_at as "failedAt" from runtime.timers where reason is not null');
+    expect(await skipTimer(opened.database.pool, { ...which, failedAt: String(again?.['failedAt']) })).toBe(
+      true,
+    );
     expect(await fireDueTimers(timersOf())).toBe(1);
   });
 });

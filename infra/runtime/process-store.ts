@@ -87,10 +87,14 @@ const writeChanges = `
       "inputId" text, metadata jsonb)
     on conflict (process, tenant_id, instance_id, timer) do update
       set due_at = excluded.due_at, fire_at = excluded.fire_at, input_id = excluded.input_id,
-        metadata = excluded.metadata
+        metadata = excluded.metadata, attempts = 0, reason = null, first_failed_at = null, failed_at = null
   ), effects as (
-    insert into runtime.effects (id, process, tenant_id, instance_id, effect, metadata)
-    select r.id, $1, r."tenantId", r."instanceId", r.effect, r.metadata
+    insert into runtime.effects (id, process, tenant_id, instance_id, effect, metadata, due_at)
+    select r.id, $1, r."tenantId", r."instanceId", r.effect, r.metadata,
+      case when exists (
+        select from runtime.effects d
+        where d.status = 'dead' and d.process = $1 and d.tenant_id = r."tenantId" and d.instance_id = r."instanceId")
+      then runtime.behind_parked() else now() end
     from json_to_recordset($5::json) as r(id uuid, "tenantId" text, "instanceId" text, effect jsonb, metadata jsonb)
   )
   select count(*)::integer as fresh from fresh`;
@@ -134,11 +138,13 @@ export type ClaimedTimer = InstanceName &
 /**
  * Takes due timers of a process: locks instances that nobody else works on, then removes their due timers. A timer
  * changes only under the lock of its instance, so that nobody else can take it, and one that was taken before is gone.
+ * Those of an instance that has a parked timer wait behind it.
+ * @param options.mostOfInstance takes the first of an instance alone, where it is 1
  */
 export async function claimTimers(
   querier: Querier,
   process: string,
-  limit: number,
+  { instances, mostOfInstance }: Readonly<{ instances: number; mostOfInstance?: 1 }>,
 ): Promise<LockedInstances & Readonly<{ timers: readonly ClaimedTimer[] }>> {
   const { rows } = await querier.query<{
     now: string;
@@ -151,49 +157,89 @@ export async function claimTimers(
       from runtime.process_instances i
       where i.process = $1 and (i.tenant_id, i.instance_id) in (
         select t.tenant_id, t.instance_id from runtime.timers t
-        where t.process = $1 and t.fire_at <= now() order by t.fire_at limit $2)
+        where t.process = $1 and t.fire_at <= now() and ${notBehindParked} order by t.fire_at limit $2)
       for update of i skip locked`,
-    values: [process, limit],
+    values: [process, instances],
   });
   if (rows.length === 0) return { states: new Map(), now: '', timers: [] };
   const states = new Map(rows.map(({ state, ...name }) => [instanceKey(name), { state }]));
   const taken = await querier.query<ClaimedTimer>({
     text: `
-      with taken as (
-        delete from runtime.timers t
-        using json_to_recordset($2::json) as r("tenantId" text, "instanceId" text)
-        where t.process = $1 and t.tenant_id = r."tenantId" and t.instance_id = r."instanceId"
-          and t.fire_at <= now()
+      with due as materialized (
+        select t.tenant_id, t.instance_id, t.timer from json_to_recordset($2::json) as r("tenantId" text, "instanceId" text)
+        cross join lateral (
+          select * from runtime.timers t
+          where t.process = $1 and t.tenant_id = r."tenantId" and t.instance_id = r."instanceId"
+            and t.fire_at <= now() and ${notBehindParked}
+          order by t.due_at, t.timer limit $3) t
+      ), taken as (
+        delete from runtime.timers t using due d
+        where t.process = $1 and t.tenant_id = d.tenant_id and t.instance_id = d.instance_id and t.timer = d.timer
         returning t.*)
       select tenant_id as "tenantId", instance_id as "instanceId", timer, due_at as "dueAt",
         input_id as "inputId", metadata
       from taken order by due_at, timer`,
-    values: [process, JSON.stringify(rows.map(({ tenantId, instanceId }) => ({ tenantId, instanceId })))],
+    values: [
+      process,
+      JSON.stringify(rows.map(({ tenantId, instanceId }) => ({ tenantId, instanceId }))),
+      mostOfInstance ?? null,
+    ],
   });
   return { states, now: String(rows[0]?.now), timers: taken.rows };
 }
 
-/** Postpones timers that cannot be handled, without changing what they say when they fire. */
-export async function postponeTimers(
+/** Of a timer `t`: no timer of its instance, itself included, is parked. */
+const notBehindParked = `
+  not exists (
+    select from runtime.timers p
+    where p.reason is not null and p.process = t.process and p.tenant_id = t.tenant_id
+      and p.instance_id = t.instance_id)`;
+
+/** Parks a timer that cannot be handled; what else its instance waits for waits behind it. False where it is not there. */
+export async function parkTimer(
   querier: Querier,
   process: string,
-  timers: readonly ClaimedTimer[],
-  byMs: number,
-): Promise<void> {
-  await querier.query(
-    `update runtime.timers t set fire_at = clock_timestamp() + make_interval(secs => $3)
-     from json_to_recordset($2::json) as r("tenantId" text, "instanceId" text, timer text)
-     where t.process = $1 and t.tenant_id = r."tenantId" and t.instance_id = r."instanceId" and t.timer = r.timer`,
-    [process, JSON.stringify(timers), byMs / 1_000],
+  { tenantId, instanceId, timer, inputId }: ClaimedTimer,
+  reason: string,
+): Promise<boolean> {
+  const { rowCount } = await querier.query(
+    `update runtime.timers set attempts = attempts + 1, reason = $6, fire_at = runtime.behind_parked(),
+       first_failed_at = coalesce(first_failed_at, clock_timestamp()), failed_at = clock_timestamp()
+     where process = $1 and tenant_id = $2 and instance_id = $3 and timer = $4 and input_id = $5`,
+    [process, tenantId, instanceId, timer, inputId, reason.replaceAll('\0', '')],
   );
+  return rowCount === 1;
+}
+
+/** A timer that is parked: named by its input id, and by when it failed. */
+export type ParkedTimer = Readonly<{ inputId: string; failedAt: string }>;
+
+const thisParkedTimer = `input_id = $1 and reason is not null and date_trunc('milliseconds', failed_at) = $2`;
+
+/** Lets a parked timer fire again, before the others of its instance; false where it is not parked, or failed at another time. */
+export async function reviveTimer(querier: Querier, { inputId, failedAt }: ParkedTimer): Promise<boolean> {
+  const { rowCount } = await querier.query(
+    `update runtime.timers set reason = null, fire_at = due_at where ${thisParkedTimer}`,
+    [inputId, failedAt],
+  );
+  return rowCount === 1;
+}
+
+/** Removes a parked timer: it never fires. False where it is not parked, or failed at another time. */
+export async function skipTimer(querier: Querier, { inputId, failedAt }: ParkedTimer): Promise<boolean> {
+  const { rowCount } = await querier.query(`delete from runtime.timers where ${thisParkedTimer}`, [
+    inputId,
+    failedAt,
+  ]);
+  return rowCount === 1;
 }
 
 /** Milliseconds until the next timer of some processes is due, by the database's clock; null for no timer. */
 export async function untilNextTimer(querier: Querier, processes: readonly string[]): Promise<number | null> {
   const { rows } = await querier.query<{ ms: number | null }>({
     text: `
-      select extract(epoch from min(fire_at) - clock_timestamp())::double precision * 1000 as ms
-      from runtime.timers where process = any($1)`,
+      select extract(epoch from t.fire_at - clock_timestamp())::double precision * 1000 as ms
+      from runtime.timers t where t.process = any($1) and ${notBehindParked} order by t.fire_at limit 1`,
     values: [processes],
   });
   return rows[0]?.ms ?? null;

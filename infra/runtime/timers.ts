@@ -2,6 +2,7 @@ import type { Log } from '@daybook/kernel/ports/outside.ts';
 import type { AnyProcess, TimerDue } from '@daybook/kernel/process.ts';
 import type { Database } from '../database/database.ts';
 import type { Wakeups } from '../database/wakeups.ts';
+import { countParked } from '../telemetry/metrics.ts';
 import { failpoint } from '../failpoints/failpoint.ts';
 import { InputRefused, refusedOr, refusing } from './batch-handler.ts';
 import { backOffMs, reasonOf, rest, type BackOff } from './loop.ts';
@@ -9,7 +10,7 @@ import { signalChanges, timersChannel } from './process-runner.ts';
 import { stepAll, type ProcessChanges, type RoutedInput } from './process-step.ts';
 import {
   claimTimers,
-  postponeTimers,
+  parkTimer,
   untilNextTimer,
   writeProcessChanges,
   type ClaimedTimer,
@@ -30,9 +31,6 @@ export type RunTimersOptions = Readonly<{
 /** Shortest wait between two rounds that found nothing, so that signals in quick succession share a look. */
 const shortestWaitMs = 10;
 
-/** How long a timer waits whose reaction throws. */
-const postponedMs = 60_000;
-
 const engineAway: BackOff = { firstMs: 100, mostMs: 5_000 };
 
 /**
@@ -48,6 +46,9 @@ const engineAway: BackOff = { firstMs: 100, mostMs: 5_000 };
  *
  * A death before 3 leaves the timers where they were, and they fire later with the same input ids. A death after 3 loses
  * only the signal. A timer cannot fire twice: its removal commits with its effect.
+ *
+ * A timer whose reaction throws, or whose outcome PostgreSQL refuses, is parked, found one by one where it hides among
+ * others; the later timers of its instance wait behind it, other instances go on. Failures of engines are never parked.
  */
 export async function runTimers(options: RunTimersOptions): Promise<void> {
   const { database, wakeups, log, signal, pollMs = 5_000 } = options;
@@ -80,48 +81,86 @@ export async function fireDueTimers(options: Omit<RunTimersOptions, 'signal'>): 
   return fired;
 }
 
-async function fireTimersOf(
-  process: AnyProcess,
-  options: Omit<RunTimersOptions, 'signal'>,
-  limit = options.maxBatch ?? 500,
-): Promise<number> {
+async function fireTimersOf(process: AnyProcess, options: Omit<RunTimersOptions, 'signal'>): Promise<number> {
+  const instances = options.maxBatch ?? 500;
   try {
-    const { changes, fired } = await round(process, options, limit);
-    signalChanges(options.wakeups, changes);
-    return fired;
+    return await fired(process, options, { instances });
   } catch (error) {
     const refused = refusedOr(error);
     if (!(refused instanceof InputRefused)) throw refused;
-    if (!(refused instanceof TimersRefused)) return await fireTimersOf(process, options, 1);
-    options.log.error('Timers cannot be handled and are postponed.', {
-      process: process.name,
-      timers: refused.timers.length,
-      postponedMs,
-      reason: refused.message,
-    });
-    await postponeTimers(options.database.pool, process.name, refused.timers, postponedMs);
-    return refused.timers.length;
+    return await oneByOne(process, options, instances);
   }
 }
 
-/** The due timers of one instance, of which one was refused. */
-class TimersRefused extends InputRefused {
-  readonly timers: readonly ClaimedTimer[];
+/** Fires timers one after the other until the one that is refused is found and parked, or so many fired. */
+async function oneByOne(
+  process: AnyProcess,
+  options: Omit<RunTimersOptions, 'signal'>,
+  limit: number,
+): Promise<number> {
+  for (let count = 0; count < limit; count += 1) {
+    try {
+      if ((await fired(process, options, { instances: 1, mostOfInstance: 1 })) === 0) return count;
+    } catch (error) {
+      const refused = refusedOr(error);
+      if (!(refused instanceof TimerRefused)) throw refused;
+      await park(process, refused, options);
+      return count + 1;
+    }
+  }
+  return limit;
+}
 
-  constructor(timers: readonly ClaimedTimer[], cause: Error) {
+async function fired(
+  process: AnyProcess,
+  options: Omit<RunTimersOptions, 'signal'>,
+  claim: Claim,
+): Promise<number> {
+  const { changes, fired: count } = await round(process, options, claim);
+  signalChanges(options.wakeups, changes);
+  return count;
+}
+
+type Claim = Parameters<typeof claimTimers>[2];
+
+async function park(
+  { name }: AnyProcess,
+  { timer, message }: TimerRefused,
+  { database, log }: Omit<RunTimersOptions, 'signal'>,
+): Promise<void> {
+  await failpoint('timers.parking');
+  const parked = await parkTimer(database.pool, name, timer, message);
+  await failpoint('timers.parked');
+  if (!parked) return;
+  countParked('timers', name);
+  log.error('A timer cannot be handled and is parked.', {
+    process: name,
+    tenantId: timer.tenantId,
+    instanceId: timer.instanceId,
+    timer: timer.timer,
+    reason: message,
+  });
+}
+
+/** The one timer of a round was refused. */
+class TimerRefused extends InputRefused {
+  readonly timer: ClaimedTimer;
+
+  constructor(timer: ClaimedTimer, cause: Error) {
     super(cause.message, { cause });
-    this.timers = timers;
+    this.timer = timer;
   }
 }
 
 async function round(
   process: AnyProcess,
   { database }: Omit<RunTimersOptions, 'signal'>,
-  limit: number,
+  claim: Claim,
 ): Promise<{ changes: Pick<ProcessChanges, 'effects' | 'timers'>; fired: number }> {
   const result = await database.transaction(async (client) => {
-    const { states, now, timers } = await claimTimers(client, process.name, limit);
-    if (timers.length === 0) return { changes: { effects: [], timers: [] }, fired: 0 };
+    const { states, now, timers } = await claimTimers(client, process.name, claim);
+    const [first] = timers;
+    if (first === undefined) return { changes: { effects: [], timers: [] }, fired: 0 };
     await failpoint('timers.claimed');
     try {
       const inputs = timers.map((timer) => inputOf(process, timer, now));
@@ -131,7 +170,9 @@ async function round(
       return { changes, fired: timers.length };
     } catch (error) {
       const refused = refusedOr(error);
-      throw refused instanceof InputRefused && limit === 1 ? new TimersRefused(timers, refused) : refused;
+      throw refused instanceof InputRefused && timers.length === 1
+        ? new TimerRefused(first, refused)
+        : refused;
     }
   });
   if (result.fired > 0) await failpoint('timers.committed');
