@@ -3,7 +3,8 @@
  * test that dies there):
  *
  * 1. Take the lock that lets one process migrate while others wait. Dying: the lock ends with the connection.
- * 2. Refuse a database that a newer Daybook has changed in a way that this code cannot live with. Nothing was changed.
+ * 2. Refuse a database that is half restored, or that a newer Daybook has changed in a way that this code cannot live
+ *    with. Nothing was changed.
  * 3. For each migration that is pending, in order: run it with a bound on every wait for a lock, and record it, in one
  *    transaction [migrate.int.spec.ts "a death at migration.writing leaves the migration undone"]. Where others hold a
  *    lock, all of it is undone and tried again after a pause, a bounded number of times. A migration that PostgreSQL
@@ -25,6 +26,8 @@ export type MigrateOptions = Readonly<{
   only?: readonly string[];
   /** Instead of the files of this code. */
   migrations?: readonly Migration[];
+  /** For a restore that is under way: without it a database that is half restored is refused. */
+  restoring?: boolean;
   /** How often a migration is tried that cannot get its locks. Default 20: about a minute and a half. */
   tries?: number;
 }>;
@@ -34,7 +37,7 @@ export type MigrateOptions = Readonly<{
  * while the others wait. The code that runs meanwhile is never held up for longer than a migration's lock timeout.
  * Answers with the names of what was applied.
  * @throws `unavailable` (also, in plain words, where locks cannot be had) · `configuration-invalid` for a database that
- *   needs newer code
+ *   needs newer code · `maintenance-refused` for one that is half restored
  */
 export async function migrate(database: Database, options: MigrateOptions = {}): Promise<readonly string[]> {
   const migrations = options.migrations ?? migrationNames().map(readMigration);
@@ -46,6 +49,7 @@ export async function migrate(database: Database, options: MigrateOptions = {}):
   client.on('error', ignore);
   try {
     await lockedAlone(client);
+    if (options.restoring !== true) await refuseHalfRestored(client);
     await client.query(bookkeeping);
     const config = settings(database, migrations);
     // The advisory lock is the real one; knex's own survives a killed process and would block for ever.
@@ -243,6 +247,25 @@ async function refuseNewer({ pool }: Database, migrations: readonly Migration[])
     'configuration-invalid',
     `A newer Daybook changed this database (${row.migration}) in a way that this one cannot live with. Start the newer one, or restore a backup that this one made.`,
     { fields: { migration: row.migration } },
+  );
+}
+
+/** The mark of a restore that is under way, or died. */
+export const unfinishedRestore = 'runtime.unfinished_restore';
+
+/** Marks a database as half restored, within the caller's transaction. */
+export async function markRestore(querier: Pick<pg.PoolClient, 'query'>): Promise<void> {
+  await querier.query(
+    `create schema runtime; create table ${unfinishedRestore} (begun_at timestamptz default now())`,
+  );
+}
+
+async function refuseHalfRestored(querier: Pick<pg.PoolClient, 'query'>): Promise<void> {
+  const { rows } = await querier.query('select where to_regclass($1) is not null', [unfinishedRestore]);
+  if (rows.length === 0) return;
+  throw new DaybookError(
+    'maintenance-refused',
+    'A restore into this database was begun and did not end. Begin it again with "daybook restore"; until then nothing starts here.',
   );
 }
 

@@ -65,7 +65,7 @@ const statusOf: Readonly<Record<ErrorCode, readonly [status: number, retryAfterS
   'configuration-invalid': [500],
   'log-mismatch': [503, 60],
   'backup-invalid': [500],
-  'restore-refused': [500],
+  'maintenance-refused': [500],
   'data-folder-unusable': [500],
   aborted: [503, 1],
 };

@@ -19,7 +19,8 @@ export type PostgresVaultOptions = Readonly<{
   cacheTtlMs?: number;
 }>;
 
-type DataKeyRow = Readonly<{ wrapped: Buffer | null; kek_version: string | null }>;
+/** A data key as it stands in the database. */
+export type DataKeyRow = Readonly<{ wrapped: Buffer | null; kek_version: string | null }>;
 
 /**
  * The vault whose data keys are rows of PostgreSQL, wrapped (AES-256-GCM, bound to their owner) by a key-encryption
@@ -59,15 +60,7 @@ function postgresDataKeys(
       'select wrapped, kek_version from vault.data_keys where owner_kind = $1 and owner_id = $2',
       [owner.kind, owner.id],
     );
-    return row === undefined ? null : unwrapped(owner, row);
-  }
-
-  function unwrapped(owner: KeyOwner, row: DataKeyRow): Exclude<DataKey, 'absent'> {
-    if (row.wrapped === null) return 'erased';
-    const wrappingKey = wrapping.get(row.kek_version ?? '');
-    const key = wrappingKey === undefined ? null : decrypt(wrappingKey, ownerName(owner), row.wrapped);
-    if (key === null) throw keyUnknown('No key-encryption key at hand unwraps the data key.', owner);
-    return { key };
+    return row === undefined ? null : unwrapDataKey(owner, row, wrapping);
   }
 
   // The first insert wins; everyone then reads what stands.
@@ -110,6 +103,23 @@ function postgresDataKeys(
       cache.forget(ownerName(owner));
     },
   };
+}
+
+/**
+ * Unwraps a data key.
+ * @param wrapping key-encryption keys by their versions
+ * @throws `key-unknown` where none of them does
+ */
+export function unwrapDataKey(
+  owner: KeyOwner,
+  row: DataKeyRow,
+  wrapping: ReadonlyMap<string, Uint8Array>,
+): Exclude<DataKey, 'absent'> {
+  if (row.wrapped === null) return 'erased';
+  const wrappingKey = wrapping.get(row.kek_version ?? '');
+  const key = wrappingKey === undefined ? null : decrypt(wrappingKey, ownerName(owner), row.wrapped);
+  if (key === null) throw keyUnknown('No key-encryption key at hand unwraps the data key.', owner);
+  return { key };
 }
 
 function ownerName(owner: KeyOwner): string {
