@@ -1,4 +1,4 @@
-import { DaybookError } from '@daybook/kernel/errors.ts';
+import { DaybookError, isDaybookError } from '@daybook/kernel/errors.ts';
 import type { NewEvent, RecordedEvent } from '@daybook/kernel/event.ts';
 import type { EventStore, NonEmpty, Pages } from '@daybook/kernel/ports/event-store.ts';
 import type { KeyOwner, Vault } from '@daybook/kernel/ports/outside.ts';
@@ -72,7 +72,30 @@ function ownerOf(kind: 'subject' | 'tenant', contract: EventContract, event: New
 }
 
 async function* current(pages: Pages): Pages {
-  for await (const page of pages) yield page.map(toCurrent);
+  for await (const page of pages) {
+    const readable: RecordedEvent[] = [];
+    for (const event of page) {
+      try {
+        readable.push(toCurrent(event));
+      } catch (error) {
+        // What stands before it is read all the same.
+        if (readable.length > 0) yield readable;
+        throw located(event, error);
+      }
+    }
+    yield readable;
+  }
+}
+
+/** The same error, with the place of the event. */
+function located({ id, type, stream, revision, position, metadata }: RecordedEvent, cause: unknown): unknown {
+  if (!isDaybookError(cause)) return cause;
+  const { schemaVersion, tenantId } = metadata;
+  return new DaybookError(cause.code, cause.message, {
+    retry: cause.retry,
+    fields: { ...cause.fields, position, stream, revision, type, schemaVersion, eventId: id, tenantId },
+    cause,
+  });
 }
 
 function toCurrent(event: RecordedEvent): RecordedEvent {

@@ -7,6 +7,7 @@ import { topicChannel } from '../topics/group-ledger.ts';
 import { ask } from '../topics/postgres-statement.ts';
 import { topicFinder } from '../topics/postgres-topics.ts';
 import { publishParameters, publishPlaceholders } from '../topics/publish-batch.ts';
+import { relayBlock, type RelayBlock } from './relay-block.ts';
 import { defaultLeaseMs, relayLead, type RelayIdentity, type RelayLead } from './relay-lead.ts';
 
 /** Encoded events that follow `after` in the log, up to and including the one at `position`. */
@@ -21,6 +22,7 @@ export type RelayBatch = Readonly<{
 export type RelayOutput = Readonly<{
   lead: Pick<RelayLead, 'take' | 'keep' | 'resign'>;
   leaseMs: number;
+  block: RelayBlock;
   /** Publishes and moves the checkpoint; false where another relay leads. */
   forward(batch: RelayBatch): Promise<boolean>;
 }>;
@@ -38,6 +40,7 @@ export function relayThroughTopics(
   return {
     lead,
     leaseMs,
+    block: relayBlock(database, options.name),
     forward: async ({ epoch, after, position, messages }) => {
       // A leader that was stopped for longer than its lease learns of it here, before it publishes anything.
       if (!(await lead.keep(epoch))) return false;
@@ -61,6 +64,7 @@ export function relayInDatabase(
   return {
     lead,
     leaseMs,
+    block: relayBlock(database, options.name),
     forward: async ({ epoch, after, position, messages }) => {
       const { id, partitions } = await find(topic);
       const statement = {

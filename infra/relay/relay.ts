@@ -9,8 +9,9 @@
  * 2. Read the page of the log after the checkpoint. Dying: nothing was published; the follower reads it again
  *    [relay.int.spec.ts "a death after relay.read loses nothing"]
  *    [relay.int.spec.ts "a death after step read loses nothing"].
- * 3. Encode it. Dying: as after 2. An event that cannot be encoded stops the relay here, before anything of its page is
- *    published: it is never passed over [relay.int.spec.ts "a death after relay.encoded loses nothing"]
+ * 3. Encode it. Dying: as after 2. Before an event that cannot be read or encoded the relay stands still: what is before
+ *    it is published, the event is shown among what is parked, and tried again now and then and when somebody asks. It is
+ *    never passed over, unless it is recorded that it is to be skipped [relay.int.spec.ts "a death after relay.encoded loses nothing"]
  *    [relay.int.spec.ts "a death after step encoded loses nothing"].
  * 4. Publish it. Dying: in the database of the checkpoint 4 and 5 are one transaction, so this cannot be; through any
  *    other engine the follower publishes the page again, and consumers know the repeats by their positions
@@ -28,9 +29,11 @@ import type { Position, RecordedEvent } from '@daybook/kernel/event.ts';
 import type { EventStore } from '@daybook/kernel/ports/event-store.ts';
 import type { Log } from '@daybook/kernel/ports/outside.ts';
 import type { OutMessage } from '@daybook/kernel/ports/topics.ts';
+import type { Wakeup, Wakeups } from '../database/wakeups.ts';
 import { failpoint } from '../failpoints/failpoint.ts';
 import type { MessageCodec } from '../registry/codec.ts';
 import { backOffMs, reasonOf, rest, type BackOff } from '../runtime/loop.ts';
+import { isBlocking, isSkipped, relayChannel, type BlockingError } from './relay-block.ts';
 import type { Lead } from './relay-lead.ts';
 import type { RelayOutput } from './relay-output.ts';
 
@@ -38,12 +41,12 @@ import type { RelayOutput } from './relay-output.ts';
 export type RelayHooks = Readonly<{
   leading?: (leads: boolean) => void;
   forwarded?: (batch: Readonly<{ events: number; position: Position; tookMs: number }>) => void;
-  /** `stopped`: for good; people have to look. Otherwise the relay tries again. */
+  /** `stopped`: people have to look, at an event or at the installation. Otherwise the relay tries again by itself. */
   failed?: (error: DaybookError, stopped: boolean) => void;
 }>;
 
 export type RelayOptions = Readonly<{
-  eventStore: Pick<EventStore, 'subscribeAll'>;
+  eventStore: Pick<EventStore, 'subscribeAll' | 'read'>;
   codec: Pick<MessageCodec, 'encodeEvent' | 'encodeEvents'>;
   output: RelayOutput;
   log: Log;
@@ -53,43 +56,91 @@ export type RelayOptions = Readonly<{
   /** Pauses after failures that pass. Default 100 ms to 30 s. */
   backOff?: BackOff;
   hooks?: RelayHooks;
+  /** Wakes a relay that stands before an event. */
+  wakeups?: Wakeups;
+  /** Pause before an event that cannot be published is tried again, in milliseconds. Default 30 000. */
+  blockedMs?: number;
 }>;
 
 /**
  * Forwards until `signal` aborts; then finishes the page in hand and resigns. Waits behind another leader, and through
- * failures of the engines.
- * @throws `schema-unknown` · `schema-incompatible` (fields: position, stream, type) for an event that cannot be encoded,
- *   and any error that repeating cannot help
+ * failures of the engines; stands before an event that cannot be published.
+ * @throws what no engine says and no event is the reason of: a bug
  */
 export async function runRelay(options: RelayOptions): Promise<void> {
-  const { output, signal, backOff = { firstMs: 100, mostMs: 30_000 } } = options;
+  const { output, signal } = options;
+  const woken = options.wakeups?.subscribe(relayChannel);
   let failures = 0;
-  while (!signal.aborted) {
-    try {
-      const lead = await output.lead.take();
-      if (lead === null) await rest(output.leaseMs / 4, signal);
-      else await serve(lead, options, () => (failures = 0));
-    } catch (error) {
-      if (!isDaybookError(error) || error.retry === 'never') {
-        options.log.error('The relay stopped.', reasonOf(error));
-        if (isDaybookError(error)) options.hooks?.failed?.(error, true);
-        throw error;
+  let passOver: Position | undefined;
+  try {
+    while (!signal.aborted) {
+      try {
+        const lead = await output.lead.take();
+        if (lead === null) await rest(output.leaseMs / 4, signal);
+        else await serve(lead, options, passOver, () => (failures = 0));
+      } catch (error) {
+        failures += 1;
+        if (isBlocking(error)) passOver = await standBefore(error, options, woken);
+        else await recover(error, failures, options);
       }
-      failures += 1;
-      options.log.warn('The relay failed and tries again.', { failures, ...reasonOf(error) });
-      options.hooks?.failed?.(error, false);
-      await rest(backOffMs(backOff, failures), signal);
     }
+  } finally {
+    woken?.close();
   }
 }
 
-/** Leads until told to stop, and then resigns; also where an event stops the relay for good. */
-async function serve(lead: Lead, options: RelayOptions, progressed: () => void): Promise<void> {
+/** Waits out a failure of an engine. @throws what is none */
+async function recover(error: unknown, failures: number, options: RelayOptions): Promise<void> {
+  const { log, hooks, signal, backOff = defaultBackOff } = options;
+  if (!isDaybookError(error)) {
+    log.error('The relay stopped.', reasonOf(error));
+    throw error;
+  }
+  const forGood = error.retry === 'never';
+  const says = forGood
+    ? 'The relay cannot go on before somebody mends the installation.'
+    : 'The relay failed and tries again.';
+  log[forGood ? 'error' : 'warn'](says, { failures, ...reasonOf(error) });
+  hooks?.failed?.(error, forGood);
+  await rest(forGood ? backOff.mostMs : backOffMs(backOff, failures), signal);
+}
+
+const defaultBackOff: BackOff = { firstMs: 100, mostMs: 30_000 };
+
+/** Shows the event and waits for a while. Answers with its position where it is to be passed over. */
+async function standBefore(
+  error: BlockingError,
+  { output, eventStore, log, hooks, signal, blockedMs = 30_000 }: RelayOptions,
+  woken: Wakeup | undefined,
+): Promise<Position | undefined> {
+  const position = error.fields.position as Position;
+  hooks?.failed?.(error, true);
+  try {
+    if (await isSkipped(eventStore, position)) {
+      log.warn('The relay passes over an event, as somebody decided.', { position });
+      return position;
+    }
+    await output.block.record(error);
+    log.error('The relay stands before an event that it cannot publish.', reasonOf(error));
+  } catch (failure) {
+    log.warn('The event that the relay stands before could not be shown.', reasonOf(failure));
+  }
+  await (woken?.next(blockedMs, signal) ?? rest(blockedMs, signal));
+  return undefined;
+}
+
+/** Leads until told to stop, and then resigns; also where it stands before an event. */
+async function serve(
+  lead: Lead,
+  options: RelayOptions,
+  passOver: Position | undefined,
+  progressed: () => void,
+): Promise<void> {
   const { output, log, hooks } = options;
   log.info('The relay leads.', { epoch: lead.epoch, position: lead.position });
   hooks?.leading?.(true);
   try {
-    await follow(lead, options, progressed);
+    await follow(await passingOver(lead, passOver, options), options, progressed);
     await output.lead.resign(lead.epoch);
   } catch (error) {
     if (isDaybookError(error)) await output.lead.resign(lead.epoch).catch(() => undefined);
@@ -97,6 +148,18 @@ async function serve(lead: Lead, options: RelayOptions, progressed: () => void):
   } finally {
     hooks?.leading?.(false);
   }
+}
+
+/** The lead behind an event that is passed over: the checkpoint moves, and nothing is published. */
+async function passingOver(
+  lead: Lead,
+  position: Position | undefined,
+  { output }: RelayOptions,
+): Promise<Lead> {
+  if (position === undefined || position <= lead.position) return lead;
+  const { epoch, position: after } = lead;
+  const held = await output.forward({ epoch, after, position, messages: [] });
+  return held ? { epoch, position } : lead;
 }
 
 /** Forwards page after page, until the signal aborts or the lead is lost. */
@@ -121,16 +184,18 @@ async function follow(lead: Lead, options: RelayOptions, progressed: () => void)
     await failpoint('relay.leading');
     for await (const page of eventStore.subscribeAll({ after, pageSize, signal: until })) {
       await failpoint('relay.read');
-      const messages = await encode(page, options.codec);
+      const { messages, position, refused } = await encode(page, options.codec);
       await failpoint('relay.encoded');
       await forwarding;
       if (ended.signal.aborted) break;
-      const batch = { epoch: lead.epoch, after, position: page.at(-1)?.position ?? after, messages };
+      if (refused !== undefined && messages.length === 0) throw refused;
+      const batch = { epoch: lead.epoch, after, position: position ?? after, messages };
       after = batch.position;
       forwarding = forward(batch, options).then((held) => {
         if (held) progressed();
         else lost();
       }, end);
+      if (refused !== undefined) throw refused;
     }
   } finally {
     await forwarding;
@@ -175,29 +240,52 @@ async function keepLead(
   }
 }
 
-/** @throws the error of the first event that cannot be encoded, with its place */
+/** The messages of a page up to the first event that cannot be encoded, where they end, and why. */
 async function encode(
   page: readonly RecordedEvent[],
   codec: RelayOptions['codec'],
-): Promise<readonly OutMessage[]> {
+): Promise<Readonly<{ messages: readonly OutMessage[]; position?: Position; refused?: unknown }>> {
   try {
-    return await codec.encodeEvents(page);
+    const last = page.at(-1);
+    const messages = await codec.encodeEvents(page);
+    return { messages, ...(last === undefined ? {} : { position: last.position }) };
   } catch (error) {
     if (isDaybookError(error) && error.retry !== 'never') throw error;
-    for (const event of page) await codec.encodeEvent(event).catch((cause: unknown) => refuse(event, cause));
-    throw error;
+    return await encodeUpTo(page, codec);
   }
 }
 
-function refuse({ position, stream, type, metadata }: RecordedEvent, cause: unknown): never {
-  const code = isDaybookError(cause) ? cause.code : 'schema-incompatible';
-  throw new DaybookError(code, 'The relay cannot encode an event and stops before it.', {
+async function encodeUpTo(
+  page: readonly RecordedEvent[],
+  codec: RelayOptions['codec'],
+): ReturnType<typeof encode> {
+  const messages: OutMessage[] = [];
+  let position: Position | undefined;
+  for (const event of page) {
+    try {
+      messages.push(await codec.encodeEvent(event));
+    } catch (cause) {
+      if (isDaybookError(cause) && cause.retry !== 'never') throw cause;
+      return { messages, ...(position === undefined ? {} : { position }), refused: refusal(event, cause) };
+    }
+    ({ position } = event);
+  }
+  return { messages, ...(position === undefined ? {} : { position }) };
+}
+
+function refusal(event: RecordedEvent, cause: unknown): DaybookError {
+  const { id, position, stream, revision, type, metadata } = event;
+  const code = isDaybookError(cause, 'schema-unknown') ? cause.code : 'schema-incompatible';
+  return new DaybookError(code, 'The event cannot be encoded.', {
     fields: {
       ...(isDaybookError(cause) ? cause.fields : {}),
       position,
       stream,
+      revision,
       type,
       schemaVersion: metadata.schemaVersion,
+      eventId: id,
+      tenantId: metadata.tenantId,
     },
     cause,
   });

@@ -14,11 +14,13 @@ export type StartedRelay = Readonly<{
 
 /** Runs the relay of a process, and measures how far it is behind. */
 export function startRelay(platform: Platform): StartedRelay {
-  const { eventStore, codec, database, relayOutput, log } = platform;
+  const { eventStore, codec, database, wakeups, relayOutput, log } = platform;
   const stopping = new AbortController();
   const { signal } = stopping;
   // What ends it for good is logged there, and readiness tells that nobody leads.
-  const running = runRelay({ eventStore, codec, output: relayOutput, log, signal }).catch(() => undefined);
+  const running = runRelay({ eventStore, codec, output: relayOutput, wakeups, log, signal }).catch(
+    () => undefined,
+  );
   const lag = (): Promise<RelayLag> => relayLag({ database, eventStore });
   const measuring = setInterval(() => {
     lag().then(
