@@ -3,8 +3,10 @@ import type { Command } from '@daybook/kernel/command.ts';
 import type { EventStore } from '@daybook/kernel/ports/event-store.ts';
 import { silentLog } from '@daybook/test/support/silent-log.ts';
 import { memoryEventStore } from '../event-store/memory.ts';
+import { onFailpoint } from '../failpoints/failpoint.ts';
 import { makeCommandBus } from './command-bus.ts';
-import { deliveryOf, eventsIn, openWithSlug, reserve } from './command-bus.fixture.ts';
+import { deliveryOf, eventsIn, open, openWithSlug, reserve, spend } from './command-bus.fixture.ts';
+import { keepingBus } from './kept-states.fixture.ts';
 
 type Step =
   'preparing' | 'loading' | 'deciding' | 'listing' | 'sending' | 'appending' | 'appended' | 'answering';
@@ -93,3 +95,30 @@ test('a death while answering again leaves the answer to the next delivery', asy
   expect(await mortal(store).deliver()).toEqual(first);
   expect(await eventsIn(store, 'account-1')).toHaveLength(2);
 });
+
+test.each(['command.appending', 'command.appended'] as const)(
+  'a death on a recent state leaves the command to the next delivery: %s',
+  async (step) => {
+    const store = memoryEventStore();
+    const dying = keepingBus(store);
+    await dying.execute(open, { id: '1', amount: 9 }, deliveryOf('c0'));
+    const disarm = onFailpoint(step, {
+      does: () => {
+        throw new Error('killed');
+      },
+    });
+    try {
+      await expect(dying.execute(spend, { id: '1', amount: 2 }, deliveryOf('c1'))).rejects.toThrow('killed');
+    } finally {
+      disarm();
+    }
+    expect(await eventsIn(store, 'account-1')).toHaveLength(step === 'command.appending' ? 2 : 3);
+    for (const next of [dying, keepingBus(store)]) {
+      expect(await next.execute(spend, { id: '1', amount: 2 }, deliveryOf('c1'))).toMatchObject({
+        revision: 2,
+        answer: { balance: 7 },
+      });
+    }
+    expect(await eventsIn(store, 'account-1')).toHaveLength(3);
+  },
+);

@@ -23,7 +23,13 @@ import { failpoint } from '../failpoints/failpoint.ts';
 import { countCommand, countStateLoad } from '../telemetry/metrics.ts';
 import { traceparentOut, withSpan } from '../telemetry/tracing.ts';
 import { commandScopedId, eventIdOf, precedingCommandId } from './derived-ids.ts';
-import { foldedStates, type EarlierDelivery, type StreamState, type StreamStates } from './stream-state.ts';
+import {
+  foldedStates,
+  type EarlierDelivery,
+  type RecentState,
+  type StreamState,
+  type StreamStates,
+} from './stream-state.ts';
 
 export type CommandBusOptions = Readonly<{
   commands: readonly Command[];
@@ -152,9 +158,8 @@ export function makeCommandBus(options: CommandBusOptions): CommandBus {
     expectedRevision: Revision | undefined,
   ): Promise<CommandResult | undefined> {
     const recent = states.recent(prepared);
-    if (recent === undefined || (expectedRevision ?? recent.revision) !== recent.revision) return undefined;
+    if (recent === undefined || !isAsked(recent, prepared.tenantId, expectedRevision)) return undefined;
     const { state, revision, tenantId } = recent;
-    if ((prepared.tenantId ?? tenantId) !== tenantId) return undefined;
     const decision = prepared.decide(state);
     if (!decision.ok || !isNonEmpty(decision.events) || prepared.first(state).length > 0) return undefined;
     const { events } = decision;
@@ -297,6 +302,14 @@ function ownView(loaded: StreamState, prepared: PreparedCommand): StreamState & 
   return foreign
     ? { state: prepared.initialState(), revision: -1, position: beginning, foreign }
     : { ...loaded, foreign };
+}
+
+/** Whether a recent state is the caller's tenant's, at the revision the caller expects. */
+function isAsked(recent: RecentState, tenantId: string | undefined, expected: Revision | undefined): boolean {
+  return (
+    (tenantId === undefined || tenantId === recent.tenantId) &&
+    (expected === undefined || expected === recent.revision)
+  );
 }
 
 function answeredAgain(

@@ -46,33 +46,31 @@ const maxStateLength = 8 * 1024 * 1024;
  */
 export function postgresSnapshots(options: SnapshotsOptions): Snapshots {
   const { database, fingerprintOf, everyEvents, log } = options;
-  const waiting = new Map<StreamName, KeptState | 'drop'>();
+  const waiting = new Map<StreamName, Asked>();
   let working: Promise<void> | undefined;
 
   async function find({ stream }: FoldOf): Promise<KeptState | undefined> {
-    const fingerprint = fingerprintOf(streamCategory(stream));
+    const category = streamCategory(stream);
+    const fingerprint = fingerprintOf(category);
     if (fingerprint === undefined) return undefined;
     try {
-      const { rows } = await database.pool.query<SnapshotRow>({
-        ...findStatement,
-        values: [stream, fingerprint],
-      });
+      const values = [stream, fingerprint];
+      const { rows } = await database.pool.query<SnapshotRow>({ ...findStatement, values });
       return rows[0] === undefined ? undefined : keptOf(rows[0]);
     } catch (error) {
-      log.warn('A snapshot cannot be read and is passed over.', {
-        category: streamCategory(stream),
-        error: told(error),
-      });
+      log.warn('A snapshot cannot be read; the stream is folded instead.', { category, ...told(error) });
+      if (error instanceof SyntaxError) ask(stream, { replaces: true });
       return undefined;
     }
   }
 
-  function ask(stream: StreamName, what: KeptState | 'drop'): void {
-    if (!waiting.has(stream) && waiting.size >= maxWaiting) {
+  function ask(stream: StreamName, asked: Asked): void {
+    const before = waiting.get(stream);
+    if (before === undefined && waiting.size >= maxWaiting) {
       countSnapshot('skipped');
       return;
     }
-    waiting.set(stream, what);
+    waiting.set(stream, { ...asked, replaces: asked.replaces || before?.replaces === true });
     working ??= work();
   }
 
@@ -82,17 +80,15 @@ export function postgresSnapshots(options: SnapshotsOptions): Snapshots {
       await nextTurn();
       const [next] = waiting;
       if (next === undefined) break;
-      const [stream, what] = next;
+      const [stream, { replaces, kept }] = next;
       waiting.delete(stream);
       try {
-        if (what === 'drop') await database.pool.query({ ...dropStatement, values: [stream] });
-        else await write(stream, what);
+        if (replaces) await database.pool.query({ ...dropStatement, values: [stream] });
+        if (kept !== undefined) await write(stream, kept);
       } catch (error) {
         countSnapshot('failed');
-        log.warn('A snapshot could not be written; the log has everything.', {
-          category: streamCategory(stream),
-          error: told(error),
-        });
+        const category = streamCategory(stream);
+        log.warn('A snapshot could not be written; the log has everything.', { category, ...told(error) });
       }
     }
     working = undefined;
@@ -124,16 +120,19 @@ export function postgresSnapshots(options: SnapshotsOptions): Snapshots {
     everyEvents,
     find,
     write: ({ stream }, kept) => {
-      ask(stream, kept);
+      ask(stream, { replaces: false, kept });
     },
     drop: ({ stream }) => {
-      ask(stream, 'drop');
+      ask(stream, { replaces: true });
     },
     close: async () => {
       await working;
     },
   };
 }
+
+/** `replaces`: whatever snapshot there is goes, also a later one. */
+type Asked = Readonly<{ replaces: boolean; kept?: KeptState }>;
 
 type SnapshotRow = Readonly<{
   tenant_id: string;
@@ -157,9 +156,9 @@ function keptOf(row: SnapshotRow): KeptState {
 }
 
 /** The kind of failure alone: messages of parsers and of PostgreSQL quote what they stumbled over. */
-function told(error: unknown): Readonly<{ name: string; code: unknown }> {
+function told(error: unknown): Readonly<{ failure: string; sqlState: unknown }> {
   const { name, code } = error as Error & { code?: unknown };
-  return { name, code };
+  return { failure: name, sqlState: code };
 }
 
 const findStatement = {
