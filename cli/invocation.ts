@@ -10,7 +10,7 @@ import { armFailpoints } from '@daybook/infra/failpoints/failpoint.ts';
 import { pinoLog } from '@daybook/infra/logging/pino-log.ts';
 import { DaybookError } from '@daybook/kernel/errors.ts';
 import type { Log } from '@daybook/kernel/ports/outside.ts';
-import { folderPath, lockDataFolder, openDataFolder, type DataFolder } from './data-folder.ts';
+import { expectDaybook, folderPath, lockDataFolder, openDataFolder, type DataFolder } from './data-folder.ts';
 
 /** Options that several commands take. */
 export type CommonOptions = Readonly<{ data?: string; port?: number }>;
@@ -91,7 +91,11 @@ export async function provideDatabase(
   log: Log,
 ): Promise<ProvidedDatabase> {
   const shared = await sharedDatabase(config, folder);
-  if (shared !== undefined) return shared;
+  return shared ?? ownDatabase(folder, log);
+}
+
+/** The embedded one, started for this process. */
+async function ownDatabase(folder: DataFolder, log: Log): Promise<ProvidedDatabase> {
   const lock = await lockDataFolder(folder);
   try {
     const server = await keepEmbeddedPostgres({ folder: join(folder.path, 'postgres'), log });
@@ -109,6 +113,30 @@ export async function provideDatabase(
   }
 }
 
+/**
+ * As `provideDatabase`, for work that nobody else may see: the embedded one only where no Daybook runs in the folder.
+ * @throws `unavailable` · `data-folder-unusable`
+ */
+export async function exclusiveDatabase(
+  config: DatabaseConfig,
+  folder: DataFolder,
+  log: Log,
+): Promise<ProvidedDatabase> {
+  if (config.database.url !== undefined) return sharedAt(config.database.url, false);
+  return ownDatabase(folder, log);
+}
+
+/**
+ * Refuses where there is nothing: an own database holds a log wherever the folder is, an embedded one only where Daybook
+ * ran.
+ * @throws `data-folder-unusable`
+ */
+export function expectOwnData(options: CommonOptions): void {
+  const env = environment();
+  const elsewhere = (env['DATABASE_URL'] ?? env['DATABASE_URL_FILE'] ?? '').trim() !== '';
+  if (!elsewhere) expectDaybook(folderPath(options.data, env));
+}
+
 /** As `provideDatabase`, but only a database that somebody else runs. @throws `configuration-invalid` */
 export async function expectDatabase(config: DatabaseConfig, folder: DataFolder): Promise<ProvidedDatabase> {
   const shared = await sharedDatabase(config, folder);
@@ -123,8 +151,12 @@ async function sharedDatabase(
   { database }: DatabaseConfig,
   folder: DataFolder,
 ): Promise<ProvidedDatabase | undefined> {
-  const nothing = (): Promise<void> => Promise.resolve();
-  if (database.url !== undefined) return { url: database.url, embedded: false, release: nothing };
+  if (database.url !== undefined) return sharedAt(database.url, false);
   const running = await runningEmbeddedPostgres(join(folder.path, 'postgres'));
-  return running === undefined ? undefined : { url: running, embedded: true, release: nothing };
+  return running === undefined ? undefined : sharedAt(running, true);
+}
+
+/** A database that somebody else runs. */
+function sharedAt(url: string, embedded: boolean): ProvidedDatabase {
+  return { url, embedded, release: () => Promise.resolve() };
 }

@@ -1,6 +1,7 @@
 /** The words of the command line. What each does stands in `commands/`, loaded when it is asked for. */
 import { Argument, Command, CommanderError, InvalidArgumentError } from 'commander';
 import { exitCodes, tell } from './sentences.ts';
+import { productVersion } from './version.ts';
 
 /** What can run alone; `database` is the embedded PostgreSQL of the data folder. */
 export const runnable = [
@@ -39,7 +40,7 @@ export async function parseArgs(argv: readonly string[], output: Output = standa
 function makeProgram(finish: (code: number) => void, output: Output): Command {
   const program = new Command('daybook')
     .description('An event-sourced platform for small and medium businesses.')
-    .version('0.1.0')
+    .version(productVersion)
     .configureOutput({ writeOut: output.out, writeErr: output.err })
     .exitOverride()
     .showHelpAfterError('(add --help for what there is)')
@@ -100,6 +101,24 @@ function makeProgram(finish: (code: number) => void, output: Output): Command {
       finish(await explain(readModel, key, options));
     });
 
+  folderOption(program.command('backup'))
+    .description('Write everything that cannot be made anew to a folder, while Daybook runs or not.')
+    .addArgument(new Argument('<directory>', 'where the backup is to be; nothing may be there yet'))
+    .option('--with-secrets', 'put the development secrets of the data folder into it', false)
+    .action(async (directory: string, options: BackupOptions) => {
+      const { backUp } = await import('./commands/backup.ts');
+      finish(await backUp(directory, options));
+    });
+
+  folderOption(program.command('restore'))
+    .description('Restore a backup into an empty data folder or database. Nothing is ever written over.')
+    .addArgument(new Argument('<directory>', 'the backup'))
+    .option('--keys <directory>', 'a later backup whose data keys to take: who was erased since stays erased')
+    .action(async (directory: string, options: RestoreOptions) => {
+      const { restore } = await import('./commands/restore.ts');
+      finish(await restore(directory, options));
+    });
+
   folderOption(program.command('doctor'))
     .description('Say in plain words what is missing or misconfigured, and what to do.')
     .addOption(portOption())
@@ -123,6 +142,8 @@ function makeProgram(finish: (code: number) => void, output: Output): Command {
 export type FolderOptions = Readonly<{ data?: string }>;
 export type UpOptions = FolderOptions & Readonly<{ port?: number; demo: boolean }>;
 export type DemoOptions = FolderOptions & Readonly<{ port?: number; url?: string }>;
+export type BackupOptions = FolderOptions & Readonly<{ withSecrets: boolean }>;
+export type RestoreOptions = FolderOptions & Readonly<{ keys?: string }>;
 export type LogOptions = FolderOptions &
   Readonly<{ follow: boolean; stream?: string; type?: string; tenant?: string; open: boolean }>;
 

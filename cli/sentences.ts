@@ -55,6 +55,9 @@ function tellPlatform(error: DaybookError): Told {
     };
   }
   if (code === 'partition-mismatch') return { sentence: message, code: exitCodes.configuration };
+  if (code === 'maintenance-refused' || code === 'backup-invalid' || code === 'log-mismatch') {
+    return { sentence: message, code: exitCodes.failed };
+  }
   if (code === 'data-folder-unusable') return { sentence: message, code: exitCodes.folder };
   if (code === 'unavailable' || code === 'timeout') {
     return {

@@ -1,5 +1,4 @@
 /** The log and what stands around it, for commands that look into an installation whether it runs or not. */
-import { environment } from '@daybook/infra/config/environment.ts';
 import { daybookSettings } from '@daybook/infra/config/settings.ts';
 import { openDatabase, type Database } from '@daybook/infra/database/database.ts';
 import { pendingMigrations } from '@daybook/infra/database/migrate.ts';
@@ -10,8 +9,14 @@ import { postgresVault } from '@daybook/infra/vault/postgres.ts';
 import { DaybookError } from '@daybook/kernel/errors.ts';
 import type { EventStore } from '@daybook/kernel/ports/event-store.ts';
 import type { Log, Vault } from '@daybook/kernel/ports/outside.ts';
-import { expectDaybook, folderPath } from './data-folder.ts';
-import { invocation, logFile, openLog, provideDatabase, type CommonOptions } from './invocation.ts';
+import {
+  expectOwnData,
+  invocation,
+  logFile,
+  openLog,
+  provideDatabase,
+  type CommonOptions,
+} from './invocation.ts';
 
 const settings = daybookSettings.pick({ installation: true, database: true, vault: true, telemetry: true });
 
@@ -28,7 +33,7 @@ export async function withStoredLog<T>(
   name: string,
   work: (opened: StoredLog) => Promise<T>,
 ): Promise<T> {
-  expectLog(options);
+  expectOwnData(options);
   const { folder, config } = await invocation(settings, options);
   const log = openLog(config, { service: name, file: logFile(folder) });
   const provided = await provideDatabase(config, folder, log);
@@ -49,13 +54,6 @@ export async function withStoredLog<T>(
     await database.close();
     await provided.release();
   }
-}
-
-/** An own database holds a log wherever the folder is; an embedded one only where Daybook ran. */
-function expectLog(options: CommonOptions): void {
-  const env = environment();
-  const elsewhere = (env['DATABASE_URL'] ?? env['DATABASE_URL_FILE'] ?? '').trim() !== '';
-  if (!elsewhere) expectDaybook(folderPath(options.data, env));
 }
 
 function notMigrated(): DaybookError {

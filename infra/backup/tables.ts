@@ -4,7 +4,16 @@ import { translateDatabaseError } from '../database/database.ts';
 type Querier = Pick<pg.Pool, 'query'>;
 
 /** The schemas that Daybook makes. Whatever else stands in a database is somebody else's. */
-export const ownSchemas = ['log', 'topics', 'registry', 'vault', 'runtime', 'read', 'scraping'] as const;
+export const ownSchemas = [
+  'log',
+  'topics',
+  'registry',
+  'vault',
+  'runtime',
+  'read',
+  'operations',
+  'scraping',
+] as const;
 
 /**
  * Tables that a backup leaves out, and why. Every other table is in it, also one that a later migration makes: what the

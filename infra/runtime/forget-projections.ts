@@ -33,14 +33,19 @@ const dropReadModels = `
   end
   $$`;
 
-/** Consumers of processes bear the word in their names; all others are projections. */
+/**
+ * Consumers of processes bear the word in their names; all others are builds of projections, whose versions are groups
+ * (see `projectionConsumer`).
+ */
 const forget = `
   create temporary table forgotten on commit drop as
-    select distinct consumer || '.v' || version as group_name from runtime.checkpoints where consumer not like 'process %';
+    select distinct split_part(consumer, ' build ', 1) || '.v' || version as group_name
+    from runtime.checkpoints where consumer not like 'process %';
   delete from topics.dead_letters where group_name in (select group_name from forgotten);
   delete from topics.cursors where group_name in (select group_name from forgotten);
   delete from topics.members where group_name in (select group_name from forgotten);
   delete from topics.groups where group_name in (select group_name from forgotten);
   delete from runtime.holds where consumer not like 'process %';
   delete from runtime.checkpoints where consumer not like 'process %';
+  delete from runtime.builds;
   delete from runtime.read_models`;

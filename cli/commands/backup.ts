@@ -1,0 +1,85 @@
+import { mkdir } from 'node:fs/promises';
+import { dirname, resolve } from 'node:path';
+import { makeBackup } from '@daybook/infra/backup/make-backup.ts';
+import type { Manifest } from '@daybook/infra/backup/manifest.ts';
+import { daybookSettings } from '@daybook/infra/config/settings.ts';
+import { openDatabase } from '@daybook/infra/database/database.ts';
+import { pendingMigrations } from '@daybook/infra/database/migrate.ts';
+import { DaybookError } from '@daybook/kernel/errors.ts';
+import { holdLock } from '../folder-lock.ts';
+import { expectOwnData, invocation, logFile, openLog, provideDatabase } from '../invocation.ts';
+import type { BackupOptions } from '../program.ts';
+import { exitCodes, type ExitCode } from '../sentences.ts';
+import { productVersion } from '../version.ts';
+
+const settings = daybookSettings.pick({ installation: true, database: true, telemetry: true });
+
+/** Writes a backup of the installation, running or not, and says what is in it and what has to be kept beside it. */
+export async function backUp(directory: string, options: BackupOptions): Promise<ExitCode> {
+  expectOwnData(options);
+  const into = resolve(directory);
+  const { folder, config } = await invocation(settings, options);
+  const log = openLog(config, { service: 'backup', file: logFile(folder) });
+  const provided = await provideDatabase(config, folder, log);
+  try {
+    await expectMigrated(provided.url, log);
+    await mkdir(dirname(into), { recursive: true });
+    const held = await holdLock(`${into}.lock`);
+    if (!held.ok) {
+      throw new DaybookError(
+        'maintenance-refused',
+        `Another backup to ${into} is being written (process ${String(held.holder)}).`,
+      );
+    }
+    try {
+      const manifest = await makeBackup({
+        databaseUrl: provided.url,
+        dataFolder: folder.path,
+        into,
+        product: productVersion,
+        withSecrets: options.withSecrets,
+        log,
+      });
+      process.stdout.write(`${summary(manifest, into).join('\n')}\n`);
+    } finally {
+      await held.lock.release();
+    }
+    return exitCodes.ok;
+  } finally {
+    await provided.release();
+  }
+}
+
+async function expectMigrated(url: string, log: ReturnType<typeof openLog>): Promise<void> {
+  const database = openDatabase({ url, poolSize: 1, applicationName: 'daybook backup', log });
+  try {
+    if ((await pendingMigrations(database)).length === 0) return;
+    throw new DaybookError(
+      'configuration-invalid',
+      'The database is not at this version. Run "daybook migrate" first, or make the backup with the Daybook that runs on it.',
+    );
+  } finally {
+    await database.close();
+  }
+}
+
+/** What a backup holds, and what it does not. */
+export function summary({ log, tables, objects, secrets }: Manifest, into: string): readonly string[] {
+  const bytes = tables.reduce((sum, { file }) => sum + file.bytes, objects.bytes);
+  return [
+    `Backed up ${counted(log.events, 'event')} up to position ${log.lastPosition} and ${counted(objects.count, 'stored page')} (${size(bytes)}) to ${into}`,
+    secrets.length > 0
+      ? 'The keys are in it: whoever has this folder can read everything. Keep it as you keep passwords.'
+      : 'Personal data in it is sealed. Keep ENCRYPTION_KEY (and FORMER_ENCRYPTION_KEYS) elsewhere: without it nobody can open that, you neither.',
+  ];
+}
+
+function counted(count: number, what: string): string {
+  return `${count.toLocaleString('en')} ${what}${count === 1 ? '' : 's'}`;
+}
+
+function size(bytes: number): string {
+  const [value, unit] =
+    bytes < 1e6 ? [bytes / 1e3, 'kB'] : bytes < 1e9 ? [bytes / 1e6, 'MB'] : [bytes / 1e9, 'GB'];
+  return `${value.toFixed(1)} ${unit}`;
+}

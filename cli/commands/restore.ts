@@ -1,0 +1,87 @@
+import { existsSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { checkBackup } from '@daybook/infra/backup/check-backup.ts';
+import { copyDurably, makeFolder } from '@daybook/infra/backup/durable-files.ts';
+import type { Manifest } from '@daybook/infra/backup/manifest.ts';
+import { restoreBackup, type Restored } from '@daybook/infra/backup/restore-backup.ts';
+import { environment } from '@daybook/infra/config/environment.ts';
+import { daybookSettings } from '@daybook/infra/config/settings.ts';
+import { wrongKey } from '@daybook/infra/vault/probe-keys.ts';
+import { DaybookError } from '@daybook/kernel/errors.ts';
+import { folderPath, lockDataFolder, openDataFolder } from '../data-folder.ts';
+import { exclusiveDatabase, invocation, logFile, openLog } from '../invocation.ts';
+import type { RestoreOptions } from '../program.ts';
+import { exitCodes, type ExitCode } from '../sentences.ts';
+
+const settings = daybookSettings.pick({ installation: true, database: true, vault: true, telemetry: true });
+
+/**
+ * Restores a backup into an empty installation: the embedded database of a data folder, or the one of DATABASE_URL. The
+ * backup and the keys are looked at before anything is made.
+ */
+export async function restore(directory: string, options: RestoreOptions): Promise<ExitCode> {
+  const from = resolve(directory);
+  const manifest = await checkBackup(from);
+  await bringKeys(manifest, from, options);
+  const { folder, config } = await invocation(settings, options);
+  const log = openLog(config, { service: 'restore', file: logFile(folder) });
+  const database = await exclusiveDatabase(config, folder, log);
+  try {
+    const restored = await restoreBackup({
+      from,
+      ...(options.keys === undefined ? {} : { keysFrom: resolve(options.keys) }),
+      databaseUrl: database.url,
+      dataFolder: folder.path,
+      keys: config.vault,
+      log,
+    });
+    process.stdout.write(`${told(restored, folder.path).join('\n')}\n`);
+    return exitCodes.ok;
+  } finally {
+    await database.release();
+  }
+}
+
+/**
+ * Puts the secrets of a backup into a data folder that has none. Without them, and without a key of the environment or of
+ * the folder, nothing is begun: a key made up now would open nothing.
+ */
+async function bringKeys(manifest: Manifest, from: string, options: RestoreOptions): Promise<void> {
+  const env = environment();
+  const path = folderPath(options.data, env);
+  const named = [env['ENCRYPTION_KEY'], env['ENCRYPTION_KEY_FILE']].some(
+    (value) => (value ?? '').trim() !== '',
+  );
+  const present = existsSync(join(path, 'secrets', 'ENCRYPTION_KEY'));
+  if (manifest.secrets.length === 0 || named) {
+    if (!named && !present && manifest.keyVersions.length > 0) throw wrongKey();
+    return;
+  }
+  if (present) return;
+  const folder = await openDataFolder(path);
+  const lock = await lockDataFolder(folder);
+  try {
+    await makeFolder(join(path, 'secrets'));
+    for (const secret of manifest.secrets) {
+      await copyDurably(join(from, secret.path), join(path, secret.path)).catch((error: unknown) => {
+        if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw unwritable(path, error);
+      });
+    }
+  } finally {
+    await lock.release();
+  }
+}
+
+function unwritable(path: string, cause: unknown): DaybookError {
+  return new DaybookError('data-folder-unusable', `The secrets cannot be written into ${path}.`, { cause });
+}
+
+/** What a restore brought back, and what comes next. */
+export function told({ manifest, identity }: Restored, folder: string): readonly string[] {
+  const { events, lastPosition } = manifest.log;
+  return [
+    `Restored ${events.toLocaleString('en')} events up to position ${lastPosition}, as of ${manifest.madeAt}.`,
+    `The log begins its epoch ${identity.epoch.split('.')[0] ?? ''}. Whatever else followed it stops and says so.`,
+    `Start it with "daybook up --data ${folder}". Read models are folded from the log first; effects that waited then are done now.`,
+  ];
+}
