@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, test } from '@jest/globals';
+import { openShop } from '@daybook/cli/demo/shop/shop.ts';
 import { callerOf, signUp } from '../support/caller.ts';
 import { persistently, startLoad } from '../support/load.ts';
 import { judge, settled } from '../support/oracle.ts';
@@ -20,16 +21,18 @@ async function arenaOf(options: Parameters<typeof openArena>[0]): Promise<Arena>
 
 describe.each(modes)('processes, %s', (mode) => {
   test('kill -9 of everything under load loses and doubles nothing', async () => {
-    const first = await startSystem({ mode });
+    const shop = await openShop({ seed: 3, slowMs: 50 });
+    open.push(shop.close);
+    const env = { OUTBOUND_ALLOW_HOSTS: shop.host };
+    const first = await startSystem({ mode, env });
     open.push(first.discard);
     const person = await signUp(callerOf(first.addresses));
-    // Nobody is asked here: the address is refused, which is an outcome like any other.
-    const page = (n: number): string => `http://127.0.0.1:9/page?n=${String(n)}`;
+    const page = (n: number): string => `${shop.url}/products/harbour-mug?n=${String(n)}`;
     const load = startLoad({ person, page, pages: 6 });
     await goesOn(load, 60);
     await first.kill();
     await load.stop();
-    const second = await startSystem({ mode, folder: first.folder, addresses: first.addresses });
+    const second = await startSystem({ mode, env, folder: first.folder, addresses: first.addresses });
     open.push(second.discard);
     await load.repeat();
     await settled(second.databaseUrl, 120_000);

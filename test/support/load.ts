@@ -6,7 +6,7 @@ import type { Acked } from './oracle.ts';
 type Sent = Readonly<{ method: string; path: string; body?: unknown; key: string }>;
 
 export type Load = Readonly<{
-  /** Resolves once so many commands were acknowledged in all. */
+  /** Resolves once so many commands were acknowledged in all. @throws where one was refused for good: a test's mistake */
   acknowledged: (count: number) => Promise<void>;
   acked: () => readonly Acked[];
   /** Statuses of answers that were no success, `lost` where there was none; `hasty` a 503 that says not when to come back. */
@@ -90,6 +90,7 @@ export function startLoad(options: LoadOptions): Load {
         else {
           const hasty = answer.status === 503 && !answer.headers.has('retry-after');
           failures.push(hasty ? 'hasty' : answer.status);
+          for (const look of [...waiting]) look();
           if (answer.status >= 500) unknown.push(sent);
         }
       } catch {
@@ -104,11 +105,13 @@ export function startLoad(options: LoadOptions): Load {
   const running = Promise.all(Array.from({ length: callers }, caller));
   return {
     acknowledged: (count) =>
-      new Promise((done) => {
+      new Promise((done, fail) => {
         const look = (): void => {
-          if (acked.length < count) return;
+          const refused = failures.find((failure) => failure === 400 || failure === 401 || failure === 403);
+          if (acked.length < count && refused === undefined) return;
           waiting.delete(look);
-          done();
+          if (refused === undefined) done();
+          else fail(new Error(`A command of the load was refused with ${String(refused)}.`));
         };
         waiting.add(look);
         look();
