@@ -5,7 +5,8 @@ import type { Querier } from './checkpoints.ts';
 import type { InstanceName, OutwardEffect } from './process-step.ts';
 
 // No statement here has a name: a named one keeps the plan of its first executions, and what was best for an empty table
-// is worst for a long queue.
+// is worst for a long queue. And a queue's statistics are those of an empty one: `= any(array(…))`, `offset 0` and `seq + 0`
+// leave the planner no other way than the index meant, as in `0131-lease-by-one-plan.sql`.
 
 /** An effect that this dispatcher holds for a while. */
 export type LeasedEffect = InstanceName &
@@ -23,7 +24,7 @@ export type LeasedEffect = InstanceName &
     createdAt: string;
   }>;
 
-/** Leases effects for a time: see `runtime.lease_effects` in `0050-runtime.sql`. */
+/** Leases effects for a time: see `runtime.lease_effects` in `0131-lease-by-one-plan.sql`. */
 export async function leaseEffects(
   querier: Querier,
   options: Readonly<{
@@ -68,15 +69,19 @@ export async function settleEffects(querier: Querier, settled: readonly SettledE
           as r(seq bigint, lease uuid, "is" text, reason text, "afterMs" double precision)
       ), done as (
         delete from runtime.effects o using settled r
-        where r.is = 'done' and o.seq = r.seq and o.lease = r.lease
+        where o.seq = any(array(select seq from settled where "is" = 'done')) and r.seq = o.seq and r.lease = o.lease
       ), behind as (
         -- What waits behind a failed effect is not looked at before that is due, behind a parked one not at all.
         update runtime.effects o set due_at = case when r.is = 'dead' then runtime.behind_parked()
           else clock_timestamp() + make_interval(secs => r."afterMs" / 1000) end
-        from settled r join runtime.effects f on f.seq = r.seq and f.lease = r.lease
-        where r.is in ('again', 'dead') and o.process = f.process and o.tenant_id = f.tenant_id
-          and o.instance_id = f.instance_id and o.status = 'pending' and o.seq > f.seq
-          and o.seq not in (select seq from settled)
+        from (select r.*, e.place from settled r join runtime.effects f on f.seq = r.seq and f.lease = r.lease
+              cross join lateral (
+                select e.ctid as place, e.seq from runtime.effects e
+                where e.process = f.process and e.tenant_id = f.tenant_id and e.instance_id = f.instance_id
+                  and e.status in ('pending', '') and e.seq + 0 > f.seq offset 0) e
+              where f.seq = any(array(select seq from settled where "is" in ('again', 'dead')))
+                and e.seq not in (select seq from settled)) r
+        where o.ctid = r.place
       )
       update runtime.effects o set
         status = case when r.is in ('rejected', 'dead') then r.is else 'pending' end,
@@ -87,7 +92,8 @@ export async function settleEffects(querier: Querier, settled: readonly SettledE
           then clock_timestamp() + make_interval(secs => r."afterMs" / 1000) else o.due_at end,
         closed_at = case when r.is in ('rejected', 'dead') then now() end,
         lease = null, leased_until = null
-      from settled r where r.is <> 'done' and o.seq = r.seq and o.lease = r.lease`,
+      from settled r
+      where o.seq = any(array(select seq from settled where "is" <> 'done')) and r.seq = o.seq and r.lease = o.lease`,
     values: [JSON.stringify(settled.map(({ seq, lease, outcome }) => ({ seq, lease, ...outcome })))],
   });
 }
@@ -108,11 +114,8 @@ export async function untilNextEffect(
       where not exists (
         select from runtime.effects e
         where e.process = waiting.process and e.tenant_id = waiting.tenant_id
-          and e.instance_id = waiting.instance_id and e.status = 'pending' and e.seq < waiting.seq)
-        and not exists (
-        select from runtime.effects d
-        where d.process = waiting.process and d.tenant_id = waiting.tenant_id
-          and d.instance_id = waiting.instance_id and d.status = 'dead' and d.seq < waiting.seq)`,
+          and e.instance_id = waiting.instance_id and e.status in ('pending', 'dead')
+          and e.seq + 0 < waiting.seq offset 0)`,
     values: [processes],
   });
   return rows[0]?.ms ?? null;

@@ -13,6 +13,7 @@ import { startEmbeddedPostgres } from '@daybook/infra/database/embedded.ts';
 import type { Bar } from './bar.ts';
 import { alternate, rounded, type ContestResult } from './measure.ts';
 import { recordPerformance } from './performance-page.ts';
+import { profiled, profilingSettings } from './profile.ts';
 import { loadPeer, peerFolder } from './peer.ts';
 import { makeDatabases } from './bench-database.ts';
 import { silentLog } from '../support/silent-log.ts';
@@ -27,6 +28,7 @@ const { values, positionals } = parseArgs({
     pairs: { type: 'string' },
     seed: { type: 'string' },
     write: { type: 'boolean', default: false },
+    profile: { type: 'boolean', default: false },
   },
 });
 const name = (positionals[0] ?? '').toLowerCase();
@@ -44,7 +46,11 @@ async function run(bar: Bar): Promise<boolean> {
   // Fewer than five pairs are for a quick look and never for the page.
   const pairs = values.write ? Math.max(5, asked) : asked;
   const folder = await mkdtemp(join(tmpdir(), 'daybook-bench-'));
-  const server = await startEmbeddedPostgres({ folder: join(folder, 'postgres'), log: silentLog });
+  const server = await startEmbeddedPostgres({
+    folder: join(folder, 'postgres'),
+    log: silentLog,
+    ...(values.profile ? { settings: profilingSettings } : {}),
+  });
   const databases = makeDatabases(server.url);
   try {
     print(`${bar.name}: ${bar.title}`);
@@ -64,7 +70,11 @@ async function run(bar: Bar): Promise<boolean> {
       const results: ContestResult[] = [];
       for (const contest of prepared.contests) {
         print(`${contest.subject.name} against ${contest.anchor?.name ?? 'its limit'}`);
-        const result = await alternate(contest, pairs, print);
+        const result = await alternate(
+          values.profile ? profiled(contest, server.url, print) : contest,
+          pairs,
+          print,
+        );
         print(`  ${describe(result)}`);
         results.push(result);
       }
