@@ -5,6 +5,7 @@ import { internalRoutes } from '@daybook/infra/http/internal-routes.ts';
 import { openApiFragment } from '@daybook/infra/http/openapi.ts';
 import { openSharedGate } from '@daybook/infra/http/shared-gate.ts';
 import { parseAllowHosts } from '@daybook/infra/outbound/allow-hosts.ts';
+import { findParked } from '@daybook/infra/parking/parked.ts';
 import { defineService, type Platform, type Readiness } from '@daybook/infra/platform.ts';
 import { askParts, notReady } from '@daybook/infra/readiness.ts';
 import { startRelay } from '@daybook/infra/relay/start-relay.ts';
@@ -66,6 +67,7 @@ function portsOf(platform: Platform, config: ConfigOf<typeof settings>): Command
     eventStore: platform.eventStore,
     vault: platform.vault,
     tokens: platform.tokens,
+    parked: { find: (parkedId) => findParked(platform.database.pool, parkedId) },
     signupTokenTtlMs: config.tokens.signupTtlMs,
     revealsMailedTokens: config.installation.environment !== 'production',
     allowsPrivateHost: (host, port) => allowed.has(`${host}:${String(port)}`),

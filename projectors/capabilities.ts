@@ -4,6 +4,7 @@ import { dailyChecks } from './market/daily-checks.ts';
 import { marketSources } from './market/market-sources.ts';
 import { prices } from './market/prices.ts';
 import { products } from './market/products.ts';
+import { parkedDecisions } from './operations/parked-decisions.ts';
 import { plans } from './ops/plans.ts';
 
 /** Every projection this service keeps. */
@@ -13,5 +14,6 @@ export const allProjections: readonly AnyProjection[] = [
   dailyChecks,
   marketSources,
   plans,
+  parkedDecisions,
   timeline,
 ];

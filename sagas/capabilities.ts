@@ -5,6 +5,8 @@ import { provisioning } from './identity/provisioning.ts';
 import { verificationMail } from './identity/verification-mail.ts';
 import { priceChecks } from './market/price-checks.ts';
 import { priceRecording } from './market/price-recording.ts';
+import { operationsEffects, type OperationsEffectPorts } from './operations/effects.ts';
+import { parkedActs } from './operations/parked-acts.ts';
 
 /** Every process this service runs. */
 export const allProcesses: readonly AnyProcess[] = [
@@ -12,12 +14,13 @@ export const allProcesses: readonly AnyProcess[] = [
   verificationMail,
   priceChecks,
   priceRecording,
+  parkedActs,
 ];
 
 /** What the effects of all capabilities need of the outside. */
-export type EffectPorts = IdentityEffectPorts;
+export type EffectPorts = IdentityEffectPorts & OperationsEffectPorts;
 
 /** Every effect that a process may ask for. */
 export function allEffects(ports: EffectPorts): EffectHandlers {
-  return { ...identityEffects(ports) };
+  return { ...identityEffects(ports), ...operationsEffects(ports) };
 }

@@ -2,6 +2,7 @@
 import { daybookSettings } from '@daybook/infra/config/settings.ts';
 import { defineService } from '@daybook/infra/platform.ts';
 import { askParts, notReady } from '@daybook/infra/readiness.ts';
+import { parkingLot } from '@daybook/infra/parking/parked-acts.ts';
 import { runDispatcher } from '@daybook/infra/runtime/dispatcher.ts';
 import { runHousekeeping } from '@daybook/infra/runtime/housekeeping.ts';
 import { runProcess } from '@daybook/infra/runtime/run-process.ts';
@@ -19,7 +20,7 @@ export const sagas = defineService({
   start: (platform, { commandSender }) => {
     const { topics, eventStore, codec, database, wakeups, log, vault, mail } = platform;
     const stopping = new AbortController();
-    const { signal } = stopping;
+    const signal = AbortSignal.any([stopping.signal, platform.logWatch.lost]);
     const following = new Set<string>();
     const failed = new Set<string>();
     const shared = { database, wakeups, log, signal, processes: allProcesses };
@@ -54,7 +55,7 @@ export const sagas = defineService({
           sender: commandSender,
           topics,
           codec,
-          effects: allEffects({ vault, mail }),
+          effects: allEffects({ vault, mail, parking: parkingLot({ database, topics, wakeups }) }),
           schemaVersion: currentVersion,
         }),
       ),

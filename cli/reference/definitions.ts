@@ -35,6 +35,7 @@ export function allDefinitions(): AllDefinitions {
       signupTokenTtlMs: 0,
       revealsMailedTokens: false,
       allowsPrivateHost: () => false,
+      parked: { find: notCalled },
     }),
     queries: allQueries({ lineage: { explain: notCalled }, readModels: [] }),
     streams: allStreams({

@@ -6,6 +6,7 @@ import { user } from '@daybook/command-service/identity/user.ts';
 import { workspace } from '@daybook/command-service/identity/workspace.ts';
 import { marketSource } from '@daybook/command-service/market/market-source.ts';
 import { product } from '@daybook/command-service/market/product.ts';
+import { parked } from '@daybook/command-service/operations/parked.ts';
 import { plan } from '@daybook/command-service/ops/plan.ts';
 import { fold, type Decider } from '@daybook/kernel/decider.ts';
 import { streamCategory, type Event } from '@daybook/kernel/event.ts';
@@ -14,7 +15,7 @@ import { allProjections } from '@daybook/projectors/capabilities.ts';
 import { allProcesses } from '@daybook/sagas/capabilities.ts';
 import { goldenStreams } from './golden.ts';
 
-const deciders = [emailAddress, signup, tenant, user, workspace, marketSource, product, plan] as unknown as readonly Decider<
+const deciders = [emailAddress, signup, tenant, user, workspace, marketSource, product, plan, parked] as unknown as readonly Decider<
   never,
   Event,
   unknown

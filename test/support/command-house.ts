@@ -37,6 +37,7 @@ export function commandHouse(ports: Partial<CommandPorts> = {}): CommandHouse {
       signupTokenTtlMs: 3_600_000,
       revealsMailedTokens: true,
       allowsPrivateHost: () => false,
+      parked: { find: () => Promise.resolve(undefined) },
       ...ports,
     }),
     eventStore,
