@@ -8,6 +8,8 @@ import { httpCommandSender } from '@daybook/infra/http/http-command-sender.ts';
 import { startServer, type RunningServer } from '@daybook/infra/http/server.ts';
 import { openPlatform, platformSettings } from '@daybook/infra/open-platform.ts';
 import type { Platform, Readiness, RunningService, Service } from '@daybook/infra/platform.ts';
+import { askParts } from '@daybook/infra/readiness.ts';
+import type { LogWatch } from '@daybook/infra/event-store/log-watch.ts';
 import { startProcessMetrics } from '@daybook/infra/telemetry/metrics.ts';
 import { startTracing, type Tracing } from '@daybook/infra/telemetry/tracing.ts';
 import type { CommandSender, Log } from '@daybook/kernel/ports/outside.ts';
@@ -129,7 +131,7 @@ async function start(
   const stopping = new AbortController();
   const started: RunningService[] = [];
   const platform = await openPlatform({ config, databaseUrl, log, ...process });
-  const ready = (): Promise<Readiness> => readinessOf(started);
+  const ready = (): Promise<Readiness> => readinessOf(started, platform.logWatch);
   const stop = once(() =>
     stopAll({ stopping, server, started, platform, tracing }, config.http.shutdownGraceMs),
   );
@@ -203,8 +205,12 @@ async function stopAll(running: Running, graceMs: number): Promise<void> {
 }
 
 /** Ready when every service is; parts keep their names. */
-async function readinessOf(started: readonly RunningService[]): Promise<Readiness> {
-  const all = await Promise.all(started.map((service) => service.ready()));
+async function readinessOf(started: readonly RunningService[], logWatch: LogWatch): Promise<Readiness> {
+  const followedLog = (): Promise<undefined> => {
+    logWatch.check();
+    return Promise.resolve(undefined);
+  };
+  const all = await Promise.all([askParts({ followedLog }), ...started.map((service) => service.ready())]);
   return {
     ready: all.every(({ ready }) => ready),
     parts: Object.assign({}, ...all.map(({ parts }) => parts)) as Readiness['parts'],

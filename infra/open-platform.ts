@@ -7,6 +7,7 @@ import { daybookSettings, type ConfigOf } from './config/settings.ts';
 import { openDatabase, type Database } from './database/database.ts';
 import { postgresWakeups } from './database/wakeups.ts';
 import { contractStore } from './event-store/contract-store.ts';
+import { watchLog, type LogWatch } from './event-store/log-watch.ts';
 import { postgresEventStore } from './event-store/postgres.ts';
 import { mailboxMail } from './mail/mailbox.ts';
 import { smtpMail } from './mail/smtp.ts';
@@ -45,7 +46,7 @@ export type PlatformOptions = Readonly<{
 
 /**
  * Opens every port on a migrated database and makes sure of the topics.
- * @throws `unavailable` · `partition-mismatch` · `configuration-invalid`
+ * @throws `unavailable` · `partition-mismatch` · `configuration-invalid` · `log-mismatch`
  */
 export async function openPlatform(options: PlatformOptions): Promise<Platform> {
   const { config, log } = options;
@@ -63,23 +64,30 @@ export async function openPlatform(options: PlatformOptions): Promise<Platform> 
     keyEncryptionKey: config.vault.encryptionKey,
     formerKeyEncryptionKeys: config.vault.formerEncryptionKeys,
   });
-  const eventStore = contractStore(
-    postgresEventStore({ database, wakeups, log, answerLimitMs: config.database.statementTimeoutMs }),
-    vault,
-  );
+  const stored = postgresEventStore({
+    database,
+    wakeups,
+    log,
+    answerLimitMs: config.database.statementTimeoutMs,
+  });
+  const eventStore = contractStore(stored, vault);
   const identity = options.instance === undefined ? {} : { instance: options.instance };
   const topics = postgresTopics({ database, wakeups, log, ...identity });
   const registry = postgresSchemaRegistry(database);
   const outbound = guardedHttp({ allowHosts: config.outbound.allowHosts, log });
-  const close = closeAll([outbound, topics, eventStore, wakeups, database]);
+  const open = [outbound, topics, eventStore, wakeups, database];
+  let logWatch: LogWatch;
   try {
+    // Events as they are stored: whether this build knows their schemas makes no difference here.
+    logWatch = await watchLog({ eventStore: stored, database, log });
     for (const { name, partitions, retentionMs } of topicContracts) {
       await topics.ensure(name, { partitions, ...(retentionMs === undefined ? {} : { retentionMs }) });
     }
   } catch (error) {
-    await close();
+    await closeAll(open)();
     throw error;
   }
+  const close = closeAll([logWatch, ...open]);
   return {
     log,
     clock: systemClock,
@@ -87,6 +95,7 @@ export async function openPlatform(options: PlatformOptions): Promise<Platform> 
     database,
     wakeups,
     eventStore,
+    logWatch,
     topics,
     relayOutput: relayInDatabase({ database, wakeups, topic: eventsTopic, ...identity }),
     registry,

@@ -17,6 +17,7 @@ import type { AnyProjection } from '@daybook/kernel/projection.ts';
 import type { ConfigOf, SettingsSchema } from './config/settings.ts';
 import type { Database } from './database/database.ts';
 import type { Wakeups } from './database/wakeups.ts';
+import type { LogWatch } from './event-store/log-watch.ts';
 import type { OpenApiFragment } from './http/openapi.ts';
 import type { MessageCodec } from './registry/codec.ts';
 import type { RelayOutput } from './relay/relay-output.ts';
@@ -31,6 +32,8 @@ export type Platform = Readonly<{
   wakeups: Wakeups;
   /** Checked against the contracts and sealing: see `event-store/contract-store.ts`. */
   eventStore: EventStore;
+  /** Tells consumers when the log is not the one that they took in. */
+  logWatch: LogWatch;
   topics: Topics;
   /** Where the relay publishes the log. */
   relayOutput: RelayOutput;

@@ -12,8 +12,9 @@ export const projectors = defineService({
   name: 'projectors',
   settings: daybookSettings.pick({ installation: true }),
   start: (platform) => {
-    const { topics, eventStore, codec, database, wakeups, log } = platform;
+    const { topics, eventStore, logWatch, codec, database, wakeups, log } = platform;
     const stopping = new AbortController();
+    const signal = AbortSignal.any([stopping.signal, logWatch.lost]);
     const shown = new Set<string>();
     const running = allProjections.map((projection) =>
       runProjector({
@@ -24,7 +25,7 @@ export const projectors = defineService({
         database,
         wakeups,
         log,
-        signal: stopping.signal,
+        signal,
         onReady: () => shown.add(projection.name),
       }).catch((error: unknown) => {
         shown.delete(projection.name);

@@ -16,7 +16,7 @@ export type StartedRelay = Readonly<{
 export function startRelay(platform: Platform): StartedRelay {
   const { eventStore, codec, database, wakeups, relayOutput, log } = platform;
   const stopping = new AbortController();
-  const { signal } = stopping;
+  const signal = AbortSignal.any([stopping.signal, platform.logWatch.lost]);
   // What ends it for good is logged there, and readiness tells that nobody leads.
   const running = runRelay({ eventStore, codec, output: relayOutput, wakeups, log, signal }).catch(
     () => undefined,

@@ -1,0 +1,87 @@
+import { DaybookError } from '@daybook/kernel/errors.ts';
+import { beginning, type Position } from '@daybook/kernel/event.ts';
+import type { EventStore, LogIdentity } from '@daybook/kernel/ports/event-store.ts';
+import { translateDatabaseError, type Database } from '../database/database.ts';
+import { readFollowedLog, type FollowedLog } from './followed-log.ts';
+
+/**
+ * How a log may differ from what its consumers took in:
+ *   otherLog    it is another log
+ *   otherEpoch  it was restored, or mended, since
+ *   shorter     its end is before what they took in
+ *   rewritten   where they took an event in, it has another one
+ */
+export type MismatchKind = 'otherLog' | 'otherEpoch' | 'shorter' | 'rewritten';
+
+/** What the log is, and what its consumers know of it. */
+export type LogComparison = Readonly<{
+  identity: LogIdentity;
+  followed: FollowedLog | undefined;
+  /** The furthest that any consumer is. */
+  consumed: Position;
+  /** The event there; null where there is none. */
+  consumedId: string | null;
+  mismatch: MismatchKind | null;
+}>;
+
+/** Positions of the relay and of all that read the log. Those of other topics keep ids instead. */
+const furthest = `
+  select coalesce(max(position), $1) as position from (
+    select position from runtime.checkpoints union all select position from topics.relays) consumers`;
+
+/**
+ * Compares the log with what its consumers took in: four look-ups by key. What they took in is read first, so that a log
+ * that grows meanwhile is never taken for one that is behind them.
+ * @throws `unavailable` · `timeout`
+ */
+export async function compareLog(
+  eventStore: Pick<EventStore, 'at' | 'identity'>,
+  { pool }: Pick<Database, 'pool'>,
+): Promise<LogComparison> {
+  const { rows } = await pool.query<{ position: Position }>(furthest, [beginning]).catch((error: unknown) => {
+    throw translateDatabaseError(error);
+  });
+  const consumed = rows[0]?.position ?? beginning;
+  const followed = await readFollowedLog(pool);
+  const identity = await eventStore.identity();
+  const idAt = async (position: Position): Promise<string | null> =>
+    position === beginning ? null : ((await eventStore.at(position))?.id ?? null);
+  const consumedId = await idAt(consumed);
+  const witnessId =
+    followed === undefined || followed.position === consumed ? consumedId : await idAt(followed.position);
+  const mismatch = mismatchOf({ identity, followed, consumed, consumedId, witnessId });
+  return { identity, followed, consumed, consumedId, mismatch };
+}
+
+/** What is wrong with a log, if anything is; pure. */
+export function mismatchOf({
+  identity,
+  followed,
+  consumed,
+  consumedId,
+  witnessId,
+}: Omit<LogComparison, 'mismatch'> & Readonly<{ witnessId: string | null }>): MismatchKind | null {
+  if (followed !== undefined && followed.log !== identity.log) return 'otherLog';
+  if (followed !== undefined && followed.epoch !== identity.epoch) return 'otherEpoch';
+  if (consumed > beginning && consumedId === null) return 'shorter';
+  if (followed === undefined || followed.position === beginning) return null;
+  if (witnessId === null) return 'shorter';
+  return witnessId === followed.eventId ? null : 'rewritten';
+}
+
+const sentences: Readonly<Record<MismatchKind, string>> = {
+  otherLog:
+    'This database holds the consumers of another log than the one it is given. Name the log that belongs to it, or begin with an empty database.',
+  otherEpoch:
+    'The log was restored or mended since its consumers last took something in: their read models and processes may hold what it does not.',
+  shorter:
+    'The log ends before what its consumers took in: it was restored from a backup, or lost its end. Their read models and processes hold what it does not.',
+  rewritten:
+    'The log holds other events than its consumers took in: it lost its end and has grown since. Their read models and processes hold what it does not.',
+};
+
+/** The mismatch in words, with what mends it. */
+export function logMismatch(kind: MismatchKind): DaybookError {
+  const mends = kind === 'otherLog' ? '' : ' Stop all processes and run "daybook recover".';
+  return new DaybookError('log-mismatch', sentences[kind] + mends, { fields: { mismatch: kind } });
+}
