@@ -1,5 +1,5 @@
 /** The words of the command line. What each does stands in `commands/`, loaded when it is asked for. */
-import { Argument, Command, CommanderError, InvalidArgumentError } from 'commander';
+import { Argument, Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { exitCodes, tell } from './sentences.ts';
 import { productVersion } from './version.ts';
 
@@ -101,6 +101,8 @@ function makeProgram(finish: (code: number) => void, output: Output): Command {
       finish(await explain(readModel, key, options));
     });
 
+  parkedCommands(program, finish);
+
   folderOption(program.command('backup'))
     .description('Write everything that cannot be made anew to a folder, while Daybook runs or not.')
     .addArgument(new Argument('<directory>', 'where the backup is to be; nothing may be there yet'))
@@ -139,6 +141,58 @@ function makeProgram(finish: (code: number) => void, output: Output): Command {
   return program;
 }
 
+/** What cannot go on until somebody acts. */
+function parkedCommands(program: Command, finish: (code: number) => void): void {
+  const parked = program
+    .command('parked')
+    .description('Show what cannot go on until somebody acts, retry it, or give it up.');
+  const chosen = (command: Command): Command =>
+    folderOption(command)
+      .option('--consumer <name>', 'only of one consumer, such as products.v3')
+      .addOption(new Option('--kind <kind>', 'only of one kind').choices(parkedKinds))
+      .option('--tenant <id>', 'only of one tenant');
+  chosen(parked.command('list'))
+    .description('List it, longest parked first.')
+    .option('--closed', 'what was decided before, newest first', false)
+    .option('--json', 'as JSON', false)
+    .action(async (options: ParkedOptions) => {
+      const { printParked } = await import('./commands/parked.ts');
+      finish(await printParked(options));
+    });
+  folderOption(parked.command('show'))
+    .description('Explain one: what happened, what waits behind it, what to do.')
+    .addArgument(new Argument('<id>', 'such as message-57'))
+    .option('--json', 'as JSON', false)
+    .action(async (id: string, options: ParkedOptions) => {
+      const { showParked } = await import('./commands/parked.ts');
+      finish(await showParked(id, options));
+    });
+  chosen(parked.command('retry'))
+    .description('Have one handled anew, or all that the options choose, and behind it all that waits.')
+    .addArgument(new Argument('[id]', 'such as message-57'))
+    .action(async (id: string | undefined, options: ParkedOptions) => {
+      const { retryParked } = await import('./commands/parked.ts');
+      finish(await retryParked(id, options));
+    });
+  folderOption(parked.command('skip'))
+    .description('Give one up for good; what waits behind it goes on.')
+    .addArgument(new Argument('<id>', 'such as message-57'))
+    .requiredOption('--reason <text>', 'why; recorded for good', reasonText)
+    .action(async (id: string, options: ParkedOptions) => {
+      const { skipParked } = await import('./commands/parked.ts');
+      finish(await skipParked(id, options));
+    });
+}
+
+function reasonText(text: string): string {
+  const reason = text.trim();
+  if (reason.length >= 1 && reason.length <= 500) return reason;
+  throw new InvalidArgumentError('A reason has 1 to 500 characters.');
+}
+
+/** Kinds of what is parked. KEEP IN SYNC: infra/parking/parked.ts (a test compares). */
+export const parkedKinds = ['message', 'effect', 'timer', 'relay'] as const;
+
 export type FolderOptions = Readonly<{ data?: string }>;
 export type UpOptions = FolderOptions & Readonly<{ port?: number; demo: boolean }>;
 export type DemoOptions = FolderOptions & Readonly<{ port?: number; url?: string }>;
@@ -149,6 +203,16 @@ export type LogOptions = FolderOptions &
 
 export type ExplainOptions = FolderOptions &
   Readonly<{ column?: string; tenant?: string; limit: number; json: boolean }>;
+
+export type ParkedOptions = FolderOptions &
+  Readonly<{
+    consumer?: string;
+    kind?: (typeof parkedKinds)[number];
+    tenant?: string;
+    reason?: string;
+    closed?: boolean;
+    json?: boolean;
+  }>;
 
 function folderOption(command: Command): Command {
   return command.option('--data <folder>', 'the data folder (default: DAYBOOK_DATA, else .daybook)');
@@ -178,6 +242,7 @@ Examples:
   daybook up                     start it for real
   daybook log --follow           watch what is recorded
   daybook explain products <id>  say how a row came to be
+  daybook parked list            see what waits for somebody to act
   daybook doctor                 find out what is wrong
 
 Exit codes: 0 well · 1 failed · 2 wrong usage · 3 configuration · 4 data folder · 5 port in use · 130 forced to stop

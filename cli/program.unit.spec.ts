@@ -1,5 +1,6 @@
 import { expect, test } from '@jest/globals';
-import { parseArgs } from './program.ts';
+import { parkedKinds as allParkedKinds } from '@daybook/infra/parking/parked.ts';
+import { parkedKinds, parseArgs } from './program.ts';
 import { exitCodes } from './sentences.ts';
 
 async function run(...args: string[]): Promise<{ code: number; text: string }> {
@@ -28,11 +29,18 @@ test.each([
   [['up', '--port', 'many'], 'A port is a number'],
   [['up', '--port', '70000'], 'A port is a number'],
   [['run'], 'missing required argument'],
+  [['parked', 'skip', 'message-1'], '--reason'],
+  [['parked', 'skip', 'message-1', '--reason', ' '], 'A reason has'],
+  [['parked', 'list', '--kind', 'bus'], 'Allowed choices are message'],
   [['run', 'everything'], 'Allowed choices are command-service'],
 ])('%j is told apart', async (args, sentence) => {
   const { code, text } = await run(...args);
   expect(code).toBe(exitCodes.usage);
   expect(text).toContain(sentence);
+});
+
+test('knows every kind of what is parked', () => {
+  expect(parkedKinds).toEqual(allParkedKinds);
 });
 
 test('a failure of a command is a sentence and a code', async () => {

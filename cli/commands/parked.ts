@@ -1,0 +1,182 @@
+import { randomUUID } from 'node:crypto';
+import { systemClock } from '@daybook/infra/ambient.ts';
+import { postgresWakeups } from '@daybook/infra/database/wakeups.ts';
+import { explain } from '@daybook/infra/parking/explanation.ts';
+import { findParked, listParked, type Parked, type ParkedFilter } from '@daybook/infra/parking/parked.ts';
+import { parkingLot, type ParkingLot } from '@daybook/infra/parking/parked-acts.ts';
+import { listDecisions } from '@daybook/infra/parking/parked-decisions.ts';
+import { makeCommandBus, type CommandBus } from '@daybook/infra/runtime/command-bus.ts';
+import { postgresTopics } from '@daybook/infra/topics/postgres-topics.ts';
+import { operationsCommands } from '@daybook/command-service/operations/commands.ts';
+import { currentVersion } from '@daybook/schemas/contracts.ts';
+import type { ParkedOptions } from '../program.ts';
+import { exitCodes, type ExitCode } from '../sentences.ts';
+import { withStoredLog, type StoredLog } from '../stored-log.ts';
+import { decidedLine, parkedLine, parkedLines } from '../terminal/parked.ts';
+
+/** Most lines of a list, and what is looked at in one go. */
+const pageSize = 100;
+
+/** Prints what is parked, of all tenants, longest first; or what was decided about before. */
+export function printParked(options: ParkedOptions): Promise<ExitCode> {
+  return withStoredLog(options, 'parked', async ({ database }) => {
+    if (options.closed) {
+      const closed = await listDecisions(database.pool, filterOf(options), pageSize);
+      write(options, closed, closed.length === 0 ? ['Nothing was decided.'] : closed.map(decidedLine));
+      return exitCodes.ok;
+    }
+    const found = await listParked(database.pool, filterOf(options), { limit: pageSize + 1 });
+    const shown = found.slice(0, pageSize);
+    const more = found.length > pageSize ? ['… and more: choose with --consumer, --kind or --tenant.'] : [];
+    write(options, shown, found.length === 0 ? ['Nothing is parked.'] : [...shown.map(parkedLine), ...more]);
+    return exitCodes.ok;
+  });
+}
+
+/** Prints one thing that is parked, with the cause in plain words and what to do. */
+export function showParked(parkedId: string, options: ParkedOptions): Promise<ExitCode> {
+  return withStoredLog(options, 'parked', async ({ database }) => {
+    const parked = await findParked(database.pool, parkedId);
+    const [decided] = await listDecisions(database.pool, { parkedId }, 1);
+    if (parked === undefined && decided === undefined) return refuse(unknown(parkedId));
+    const lines = parked === undefined ? [] : parkedLines(parked, explain(parked));
+    write(
+      options,
+      { ...parked, explanation: parked === undefined ? null : explain(parked), decision: decided ?? null },
+      [...lines, ...(decided === undefined ? [] : [decidedLine(decided)])],
+    );
+    return exitCodes.ok;
+  });
+}
+
+/**
+ * Retries one thing, or all of a consumer, a kind or a tenant. The decision is recorded as over HTTP, and then carried
+ * out from here: it needs none of the services, though what is retried is handled by them.
+ */
+export function retryParked(parkedId: string | undefined, options: ParkedOptions): Promise<ExitCode> {
+  return withStoredLog(options, 'parked', async (opened) => {
+    const house = openHouse(opened);
+    try {
+      if (parkedId !== undefined) return await actOnOne(house, opened, parkedId, { command: 'RetryParked' });
+      const filter = filterOf(options);
+      if (Object.keys(filter).length === 0) {
+        return refuse('Name what is to be retried, or choose with --consumer, --kind or --tenant.');
+      }
+      return await retryAll(house, opened, filter);
+    } finally {
+      await house.close();
+    }
+  });
+}
+
+/** Gives one thing up for good, with a reason that is recorded. */
+export function skipParked(parkedId: string, options: ParkedOptions): Promise<ExitCode> {
+  return withStoredLog(options, 'parked', async (opened) => {
+    const house = openHouse(opened);
+    try {
+      return await actOnOne(house, opened, parkedId, { command: 'SkipParked', reason: options.reason ?? '' });
+    } finally {
+      await house.close();
+    }
+  });
+}
+
+type House = Readonly<{ bus: CommandBus; lot: ParkingLot; close: () => Promise<void> }>;
+
+function openHouse({ database, eventStore, log }: StoredLog): House {
+  const wakeups = postgresWakeups(database, log);
+  const topics = postgresTopics({ database, wakeups, log, retention: { everyMs: 0 } });
+  return {
+    bus: makeCommandBus({
+      commands: operationsCommands({ parked: { find: (id) => findParked(database.pool, id) } }),
+      eventStore,
+      schemaVersion: currentVersion,
+      clock: systemClock,
+      log,
+    }),
+    lot: parkingLot({ database, topics, wakeups }),
+    close: async () => {
+      await topics.close();
+      await wakeups.close();
+    },
+  };
+}
+
+type Decision = Readonly<{ command: 'RetryParked' | 'SkipParked'; reason?: string }>;
+
+async function actOnOne(
+  house: House,
+  { database }: StoredLog,
+  parkedId: string,
+  decision: Decision,
+): Promise<ExitCode> {
+  const parked = await findParked(database.pool, parkedId);
+  const [decided] = parked === undefined ? await listDecisions(database.pool, { parkedId }, 1) : [];
+  if (parked === undefined) {
+    return refuse(decided === undefined ? unknown(parkedId) : `${parkedId} is parked no longer.`);
+  }
+  const refusal = await act(house, parked, decision);
+  if (refusal !== undefined) return refuse(`${parkedId}: ${refusal}`);
+  process.stdout.write(
+    decision.command === 'RetryParked'
+      ? `${parkedId} is handed back to ${parked.consumer}.\n`
+      : `${parkedId} is given up; what waited behind it goes on.\n`,
+  );
+  return exitCodes.ok;
+}
+
+async function retryAll(house: House, { database }: StoredLog, filter: ParkedFilter): Promise<ExitCode> {
+  let retried = 0;
+  let after: Readonly<{ firstFailedAt: string; parkedId: string }> | undefined;
+  for (;;) {
+    const page = await listParked(database.pool, filter, {
+      limit: pageSize,
+      ...(after === undefined ? {} : { after }),
+    });
+    for (const parked of page) {
+      if (parked.status === 'parked' && (await act(house, parked, { command: 'RetryParked' })) === undefined)
+        retried += 1;
+    }
+    after = page.at(-1);
+    if (page.length < pageSize) break;
+  }
+  process.stdout.write(`${String(retried)} handed back.\n`);
+  return exitCodes.ok;
+}
+
+/** Records the decision and carries it out; answers with the refusal, where there is one. */
+async function act(
+  { bus, lot }: House,
+  { parkedId, failedAt, tenantId }: Parked,
+  { command, ...more }: Decision,
+): Promise<string | undefined> {
+  const commandId = randomUUID();
+  const result = await bus.send(
+    { command, input: { parkedId, ...more } },
+    { tenantId, actor: { kind: 'system', id: 'operator' }, commandId, correlationId: commandId },
+  );
+  if (!result.ok) return result.rejection.detail;
+  await lot[command === 'RetryParked' ? 'retry' : 'skip']({ parkedId, failedAt });
+  return undefined;
+}
+
+function filterOf({ consumer, kind, tenant }: ParkedOptions): ParkedFilter {
+  return {
+    ...(consumer === undefined ? {} : { consumer }),
+    ...(kind === undefined ? {} : { kind }),
+    ...(tenant === undefined ? {} : { tenantId: tenant }),
+  };
+}
+
+function write({ json }: ParkedOptions, data: unknown, lines: readonly string[]): void {
+  process.stdout.write(json ? `${JSON.stringify(data, null, 2)}\n` : `${lines.join('\n')}\n`);
+}
+
+function unknown(parkedId: string): string {
+  return `Nothing parked has the id ${parkedId}. "daybook parked list" names what is.`;
+}
+
+function refuse(sentence: string): ExitCode {
+  process.stderr.write(`${sentence}\n`);
+  return exitCodes.usage;
+}
