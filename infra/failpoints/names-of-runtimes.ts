@@ -89,11 +89,15 @@ export const runtimesFailpoints = {
     'The table is there and empty: the next start fills it.',
   ),
   'readModel.showing': at(
-    'infra/runtime/read-models.ts',
-    'The view is rolled back to the version before, which serves until the next start.',
+    'infra/runtime/rebuild/switch-read-model.ts',
+    'The view is rolled back to the tables before, which serve until the switch is repeated.',
     'K12',
   ),
-  'readModel.shown': at('infra/runtime/read-models.ts', 'The view shows the new version.', 'K12'),
+  'readModel.shown': at(
+    'infra/runtime/rebuild/switch-read-model.ts',
+    'The view shows the new tables, and projectors follow them; nobody was signalled.',
+    'K12',
+  ),
   'fold.writing': at(
     'infra/runtime/project-from-store.ts',
     'Rows and checkpoints are rolled back together: the fold goes on at the checkpoints of before.',

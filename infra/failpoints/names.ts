@@ -1,6 +1,7 @@
 import type { Failpoint } from './failpoint-place.ts';
 import { logFailpoints } from './names-of-log.ts';
 import { parkingFailpoints } from './names-of-parking.ts';
+import { rebuildFailpoints } from './names-of-rebuild.ts';
 import { runtimesFailpoints } from './names-of-runtimes.ts';
 import { scrapersFailpoints } from './names-of-scrapers.ts';
 import { topicsFailpoints } from './names-of-topics.ts';
@@ -14,6 +15,7 @@ export const failpoints = {
   ...topicsFailpoints,
   ...runtimesFailpoints,
   ...parkingFailpoints,
+  ...rebuildFailpoints,
   ...scrapersFailpoints,
   'backup.copied': {
     file: 'infra/backup/make-backup.ts',

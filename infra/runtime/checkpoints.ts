@@ -12,10 +12,15 @@ export type Consumer = Readonly<{ name: string; version: number; group: string }
 
 /**
  * Each version of a projection is a consumer group of its own: while two versions run side by side, during a rolling
- * restart, neither takes messages from the other.
+ * restart, neither takes messages from the other. Builds of one version have checkpoints of their own and share the
+ * group, which goes on with the build that is followed.
  */
-export function projectionConsumer({ name, version }: AnyProjection): Consumer {
-  return { name, version, group: `${name}.v${String(version)}` };
+export function projectionConsumer(
+  { name, version }: Pick<AnyProjection, 'name' | 'version'>,
+  build = 1,
+): Consumer {
+  const ofBuild = build === 1 ? '' : ` build ${String(build)}`;
+  return { name: name + ofBuild, version, group: `${name}.v${String(version)}` };
 }
 
 /** A process has no versions: its instances are stored as states, not as tables. */

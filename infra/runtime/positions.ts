@@ -62,17 +62,27 @@ export function followPositions(options: PositionsOptions): Positions {
 
   /** Brings the dirty projections up to date; calls that come meanwhile share the next round. */
   function refresh(): Promise<void> {
+    if (dirty.size === 0 || signal.aborted) return refreshing ?? Promise.resolve();
     return (refreshing ??= (async () => {
-      while (dirty.size > 0 && !signal.aborted) {
-        const projections = [...dirty];
-        dirty.clear();
-        for (const [projection, positions] of await read(database, projections))
-          known.set(projection, positions);
-        for (const waiter of waiters) waiter.check();
+      try {
+        while (dirty.size > 0 && !signal.aborted) {
+          const projections = [...dirty];
+          dirty.clear();
+          await learn(projections).catch((error: unknown) => {
+            for (const projection of projections) dirty.add(projection);
+            throw error;
+          });
+        }
+      } finally {
+        // In the same turn as the last look at what is dirty: whoever comes later begins another round.
+        refreshing = undefined;
       }
-    })().finally(() => {
-      refreshing = undefined;
-    }));
+    })());
+  }
+
+  async function learn(projections: readonly string[]): Promise<void> {
+    for (const [projection, positions] of await read(database, projections)) known.set(projection, positions);
+    for (const waiter of waiters) waiter.check();
   }
 
   function lookAgain(projections: readonly string[]): Promise<void> {
@@ -163,7 +173,7 @@ function positionIn(known: Known | undefined, tenantId: string, partition: numbe
   return known?.holds.get(tenantId) ?? known?.partitions.get(partition) ?? beginning;
 }
 
-/** Checkpoints of the versions that the views show. */
+/** Checkpoints of the builds that the views show, as of one moment. */
 async function read(database: Database, projections: readonly string[]): Promise<ReadonlyMap<string, Known>> {
   const { rows } = await database.pool
     .query<{
@@ -175,10 +185,13 @@ async function read(database: Database, projections: readonly string[]): Promise
       text: `
         select m.projection,
           (select json_object_agg(c.partition, c.position) from runtime.checkpoints c
-           where c.consumer = m.projection and c.version = m.version) as partitions,
+           where c.consumer = coalesce(b.consumer, m.projection) and c.version = m.version) as partitions,
           (select json_object_agg(h.tenant_id, h.position) from runtime.holds h
-           where h.consumer = m.projection and h.version = m.version) as holds
-        from runtime.read_models m where m.projection = any($1)`,
+           where h.consumer = coalesce(b.consumer, m.projection) and h.version = m.version) as holds
+        from runtime.read_models m
+        left join runtime.builds b
+          on b.projection = m.projection and b.version = m.version and b.build = m.build
+        where m.projection = any($1)`,
       values: [projections],
     })
     .catch((error: unknown) => {

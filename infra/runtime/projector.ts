@@ -7,10 +7,11 @@ import type { Wakeups } from '../database/wakeups.ts';
 import { failpoint } from '../failpoints/failpoint.ts';
 import type { MessageCodec } from '../registry/codec.ts';
 import { batchHandler, InputRefused, refusedOr, refusing } from './batch-handler.ts';
-import { advanced, projectionConsumer, readCheckpoint, type Checkpoint } from './checkpoints.ts';
+import { advanced, readCheckpoint, type Checkpoint, type Consumer } from './checkpoints.ts';
 import { foldBatch, touchesOf, type RowChanges, type Touch } from './fold-batch.ts';
 import { holdsWith, movedCheckpoint, readInbox, type Arrival, type Inbox, type Poison } from './inbox.ts';
 import { readModelRows, type ReadModelRows, type WrittenBatch } from './read-model-rows.ts';
+import { followedBuild } from './rebuild/builds.ts';
 
 export type ProjectorOptions = Readonly<{
   projection: AnyProjection;
@@ -45,40 +46,54 @@ export function checkpointChannel(projection: string): string {
  * A death in 1 or 2 leaves nothing behind, and the batch comes again. A death after 3 or 4 brings the batch again to the
  * member that follows, which passes over all of it; the signal of 4 is only a hint. Two members that take themselves for
  * the partition's owner meet in 3: the checkpoint's row takes one of them, the other finds another count of moves and
- * begins anew with nothing written.
+ * begins anew with nothing written. So does a batch that meets the switch to another build of the read model: what begins
+ * anew looks which build is followed.
  *
  * What cannot be decoded, folded or stored is parked, and its tenant held at the event before; everything else goes on.
  * Failures of engines are never parked.
  */
 export function makeProjector(options: ProjectorOptions): Projector {
   const { projection, database, log } = options;
-  const consumer = projectionConsumer(projection);
-  const rows = readModelRows(projection, consumer);
-  const known = new Map<number, Checkpoint>();
-  // Partitions come in small batches side by side: what is read or written meanwhile goes together.
-  const load = coalesced((batches: readonly (readonly Touch[])[]) => loadTogether(database, rows, batches));
-  const write = coalesced((batches: readonly WrittenBatch[]) => writeTogether(database, rows, batches));
+  let followed: Promise<Followed> | undefined;
+
+  /** The build that this version follows, with what is known of it. */
+  function present(): Promise<Followed> {
+    if (followed === undefined) {
+      const opened = openFollowed(database, projection);
+      followed = opened;
+      opened.catch(() => {
+        lookAgain(opened);
+      });
+    }
+    return followed;
+  }
+
+  function lookAgain(outdated: Promise<Followed> | undefined): void {
+    if (followed === outdated) followed = undefined;
+  }
 
   /** Projects messages until the checkpoint it began with is still the one it moves. */
   async function project(partition: number, messages: readonly InMessage[], poison?: Poison): Promise<Inbox> {
     for (;;) {
-      const checkpoint = await checkpointOf(partition);
+      const opened = present();
+      const own = await opened;
+      const checkpoint = await checkpointOf(own, partition);
       const inbox =
         poison === undefined
           ? await readInbox(messages, checkpoint, projection.handles, options.codec)
           : { arrivals: [], poison };
       await failpoint('projector.read');
       if (inbox.arrivals.length === 0 && inbox.poison === undefined) return inbox;
-      if (await settle(checkpoint, inbox)) return inbox;
-      log.info('Another member moved the checkpoint; the batch begins anew.', {
+      if (await settle(own, checkpoint, inbox)) return inbox;
+      log.info('Somebody else moved the checkpoint; the batch begins anew.', {
         projection: projection.name,
         partition,
       });
-      known.delete(partition);
+      lookAgain(opened);
     }
   }
 
-  async function checkpointOf(partition: number): Promise<Checkpoint> {
+  async function checkpointOf({ consumer, known }: Followed, partition: number): Promise<Checkpoint> {
     const kept = known.get(partition);
     if (kept !== undefined) return kept;
     const checkpoint = await readCheckpoint(database.pool, consumer, partition);
@@ -86,22 +101,22 @@ export function makeProjector(options: ProjectorOptions): Projector {
     return checkpoint;
   }
 
-  async function settle(checkpoint: Checkpoint, inbox: Inbox): Promise<boolean> {
+  async function settle(own: Followed, checkpoint: Checkpoint, inbox: Inbox): Promise<boolean> {
     const { position, holds } = advanced(checkpoint, inbox.arrivals);
     const allHolds = holdsWith(holds, checkpoint, inbox);
-    const changes = await changesOf(inbox.arrivals);
+    const changes = await changesOf(own, inbox.arrivals);
     await failpoint('projector.folded');
     const { partition, moves } = checkpoint;
-    const written = await write({ move: { partition, position, moves }, holds: allHolds, changes });
+    const written = await own.write({ move: { partition, position, moves }, holds: allHolds, changes });
     if (!written()) return false;
-    known.set(partition, movedCheckpoint(checkpoint, position, allHolds));
+    own.known.set(partition, movedCheckpoint(checkpoint, position, allHolds));
     await failpoint('projector.written');
     options.wakeups.notify(checkpointChannel(projection.name));
     await failpoint('projector.notified');
     return true;
   }
 
-  async function changesOf(arrivals: readonly Arrival[]): Promise<RowChanges> {
+  async function changesOf({ load }: Followed, arrivals: readonly Arrival[]): Promise<RowChanges> {
     const events = arrivals.flatMap(({ event }) => (event === undefined ? [] : [event]));
     const touches = refusing('projection', () => touchesOf(projection, events));
     const stored = touches.length === 0 ? new Map<string, Row>() : (await load(touches))();
@@ -113,8 +128,31 @@ export function makeProjector(options: ProjectorOptions): Projector {
       what: `projection ${projection.name}`,
       log,
       takeIn: project,
-      forget: (partition) => known.delete(partition),
+      forget: () => {
+        followed = undefined;
+      },
     }),
+  };
+}
+
+/** The build that a projector writes to. */
+type Followed = Readonly<{
+  consumer: Consumer;
+  /** Checkpoints by partition, as of the last look or write. */
+  known: Map<number, Checkpoint>;
+  load: (touches: readonly Touch[]) => Promise<Settled<ReadonlyMap<string, Row>>>;
+  write: (batch: WrittenBatch) => Promise<Settled<boolean>>;
+}>;
+
+async function openFollowed(database: Database, projection: AnyProjection): Promise<Followed> {
+  const build = await followedBuild(database.pool, projection);
+  const rows = readModelRows(build);
+  return {
+    consumer: build.consumer,
+    known: new Map(),
+    // Partitions come in small batches side by side: what is read or written meanwhile goes together.
+    load: coalesced((batches: readonly (readonly Touch[])[]) => loadTogether(database, rows, batches)),
+    write: coalesced((batches: readonly WrittenBatch[]) => writeTogether(database, rows, batches)),
   };
 }
 

@@ -9,6 +9,7 @@ import { ensureCheckpoints, projectionConsumer, readCheckpoint } from './checkpo
 import { followPositions, type Positions } from './positions.ts';
 import { openQueryDatabase, type QueryDatabase } from './query-database.ts';
 import { readModelRows } from './read-model-rows.ts';
+import { readModelBuild } from './rebuild/builds.ts';
 import { ensureReadModel, showReadModel } from './read-models.ts';
 
 type NoteRow = { noteId: string; writtenAt: string; wordCount: number; low24h: number | null };
@@ -58,7 +59,7 @@ async function write(position: Position, ...rows: [tenantId: string, noteId: str
     row: { noteId, wordCount, writtenAt, low24h: null },
   }));
   const { pool } = opened.database;
-  await readModelRows(notes, consumer).write(pool, [
+  await readModelRows(readModelBuild(notes)).write(pool, [
     {
       move: { partition: 0, position, moves },
       holds: new Map(),

@@ -1,15 +1,10 @@
 import type { AnyProjection, Row } from '@daybook/kernel/projection.ts';
-import {
-  moveExpressions,
-  moveParameters,
-  type Consumer,
-  type PartitionMove,
-  type Querier,
-} from './checkpoints.ts';
+import { moveExpressions, moveParameters, type PartitionMove, type Querier } from './checkpoints.ts';
 import { rowId, type ChangedRow, type RowChanges, type TouchedRow } from './fold-batch.ts';
-import { quoted, sqlColumns, tableName, tenantColumn, type SqlColumn } from './sql-names.ts';
+import type { ReadModelBuild } from './rebuild/builds.ts';
+import { quoted, sqlColumns, tenantColumn, type SqlColumn } from './sql-names.ts';
 
-/** Rows of one projection's table, read and written many at a time. */
+/** Rows of the table of one build of a read model, read and written many at a time. */
 export type ReadModelRows = Readonly<{
   /** The touched rows that exist, by their id, with one statement. */
   load(querier: Querier, touched: Iterable<TouchedRow>): Promise<ReadonlyMap<string, Row>>;
@@ -23,11 +18,11 @@ export type ReadModelRows = Readonly<{
 /** What a batch of one partition comes to. */
 export type WrittenBatch = PartitionMove & Readonly<{ changes: RowChanges }>;
 
-/** Prepares the statements of a projection. Rows travel as one JSON parameter, typed by the declared columns. */
-export function readModelRows(projection: AnyProjection, consumer: Consumer): ReadModelRows {
+/** Prepares the statements of a build. Rows travel as one JSON parameter, typed by the declared columns. */
+export function readModelRows({ projection, consumer, table }: ReadModelBuild): ReadModelRows {
   const columns = sqlColumns(projection);
-  const statements = { load: loadStatement(projection, columns), write: writeStatement(projection, columns) };
-  const label = `${projection.name} ${String(projection.version)}`;
+  const statements = { load: loadStatement(table, columns), write: writeStatement(table, columns) };
+  const label = `${consumer.name} ${String(consumer.version)}`;
   return {
     load: async (querier, touched) => {
       const keys = [...touched].map(({ tenantId, key }) => ({ tenantId, ...key }));
@@ -98,18 +93,17 @@ function sameKey(columns: readonly SqlColumn[]): string {
  * Looks each key up by the primary key. A plain join lets the planner hash the whole table where it was small when the
  * plan was made, and the plan stays until the table is analysed.
  */
-function loadStatement(projection: AnyProjection, columns: readonly SqlColumn[]): string {
+function loadStatement(table: string, columns: readonly SqlColumn[]): string {
   const keys = columns.filter(({ isKey }) => isKey);
   return `
     select t.* from json_to_recordset($1::json) as ${typed('k', keys)}
     cross join lateral (
       select t.${tenantColumn}, ${columns.map(({ name }) => `t.${name}`).join(', ')}
-      from ${tableName(projection)} t where ${sameKey(columns)} limit 1) t`;
+      from ${table} t where ${sameKey(columns)} limit 1) t`;
 }
 
 /** Of a batch whose checkpoint does not move, nothing is written. */
-function writeStatement(projection: AnyProjection, columns: readonly SqlColumn[]): string {
-  const table = tableName(projection);
+function writeStatement(table: string, columns: readonly SqlColumn[]): string {
   const keys = columns.filter(({ isKey }) => isKey);
   const values = columns.filter(({ isKey }) => !isKey);
   const onConflict =

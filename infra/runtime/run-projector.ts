@@ -2,24 +2,30 @@ import { beginning } from '@daybook/kernel/event.ts';
 import type { EventStore } from '@daybook/kernel/ports/event-store.ts';
 import type { Topics } from '@daybook/kernel/ports/topics.ts';
 import { eventsTopic, topicContracts } from '@daybook/schemas/topics.ts';
-import type { Database } from '../database/database.ts';
+import type { MessageCodec } from '../registry/codec.ts';
 import { setProjectorLag } from '../telemetry/metrics.ts';
-import {
-  ensureCheckpoints,
-  mayHaveMissed,
-  projectionConsumer,
-  touchCheckpoints,
-  type Consumer,
-} from './checkpoints.ts';
+import { ensureCheckpoints, mayHaveMissed, projectionConsumer, touchCheckpoints } from './checkpoints.ts';
 import { measureLag } from './consumer-lag.ts';
 import { untilDone } from './loop.ts';
 import { projectFromStore } from './project-from-store.ts';
 import { makeProjector, type ProjectorOptions } from './projector.ts';
-import { ensureReadModel, showReadModel } from './read-models.ts';
+import { ensureReadModel } from './read-models.ts';
+import {
+  recordedBuilds,
+  sameBuild,
+  shownBuilds,
+  type ReadModelBuild,
+  type ShownBuilds,
+} from './rebuild/builds.ts';
+import type { Refusal } from './rebuild/fold-target.ts';
+import { parkRefused, releaseTakenIn } from './rebuild/park-refused.ts';
+import { refusedEvents } from './rebuild/refused-events.ts';
+import { switchReadModel } from './rebuild/switch-read-model.ts';
 import { partitionsOfTenants } from './tenant-partitions.ts';
 
 export type RunProjectorOptions = ProjectorOptions &
   Readonly<{
+    codec: Pick<MessageCodec, 'decode' | 'encodeEvents'>;
     topics: Topics;
     eventStore: EventStore;
     signal: AbortSignal;
@@ -38,29 +44,33 @@ export type RunProjectorOptions = ProjectorOptions &
  * 1. create the table of this version, and its checkpoints,
  * 2. where the version was never shown, or stood still so long that the topic may have been emptied meanwhile: fold the
  *    log itself up to its present end,
- * 3. let the view show this version,
- * 4. follow the topic as a member of the version's group.
+ * 3. where the version was never shown: let the view show it, once it has everything that the view shows today,
+ * 4. follow the topic as a member of the version's group, into the build that the version follows.
  *
- * Each step may be repeated. A death in 2 goes on at the checkpoints; the view shows the former version until 3.
- * @throws `configuration-invalid` where the table differs from the declaration of the same version
+ * Each step may be repeated. A death in 2 goes on at the checkpoints; the view shows the former version until 3, and old
+ * processes go on with theirs. A version that was shown and gone back from is not shown again by itself.
+ *
+ * An event that the fold cannot take in is parked with all that follows for its tenant, so that the others are served. Not
+ * so while the view shows another version: that one has the event and goes on serving.
+ * @throws `configuration-invalid` where the table differs from the declaration of the same version, and where an event
+ *   cannot be taken in that another version has
  */
 export async function runProjector(options: RunProjectorOptions): Promise<void> {
-  const { projection, topics, database, log, signal } = options;
+  const { projection, topics, log, signal } = options;
   const topic = options.topic ?? eventsTopicContract();
-  const consumer = projectionConsumer(projection);
+  const { group } = projectionConsumer(projection);
   const loop = { log: log.with({ projection: projection.name }), signal };
-  await untilDone('projector start', () => prepare(options, topic, consumer), loop);
-  await untilDone('read model', () => showReadModel(database, projection), loop);
+  await untilDone('projector start', () => prepare(options, topic), loop);
   if (signal.aborted) return;
   options.onReady?.();
   const projector = makeProjector(options);
   const { maxBatch = 500 } = options;
   await Promise.all([
-    topics.run(topic.name, consumer.group, projector.handle, { signal, maxBatch }),
+    topics.run(topic.name, group, projector.handle, { signal, maxBatch }),
     measureLag({
       ...options,
       topic: topic.name,
-      group: consumer.group,
+      group,
       record: (partition, behind) => {
         setProjectorLag(projection.name, partition, behind);
       },
@@ -80,30 +90,63 @@ const shortPass = 2_000;
 async function prepare(
   options: RunProjectorOptions,
   topic: NonNullable<RunProjectorOptions['topic']>,
-  consumer: Consumer,
 ): Promise<void> {
-  const { projection, database, eventStore, topics, signal } = options;
-  await ensureReadModel(database, projection);
-  await ensureCheckpoints(database.pool, consumer, topic.partitions, beginning);
-  if (await isUpToTopic(database, consumer, topic.retentionMs)) return;
-  const partitionOf = partitionsOfTenants(topics, topic.name);
-  // Each further pass reads what was recorded during the one before; what little is left the topic brings.
-  for (let events = Infinity; events > shortPass && !signal.aborted;) {
-    events = await projectFromStore({ projection, eventStore, database, partitionOf, signal });
-  }
+  const { projection, database, signal } = options;
+  const build = await ensureReadModel(database, projection);
+  await ensureCheckpoints(database.pool, build.consumer, topic.partitions, beginning);
+  const shown = await shownBuilds(database.pool, projection.name);
+  const isShown = shown !== undefined && shown.version >= projection.version;
+  if (isShown && !(await mayHaveMissed(database.pool, build.consumer, topic.retentionMs))) return;
+  const refusals = new Map<string, Refusal>();
+  const taking: Taking = { ...options, build, refusals, shown, topic: topic.name };
+  await takeIn(taking);
   // Stopped halfway it has to begin here again: the topic may not hold the rest.
-  if (!signal.aborted) await touchCheckpoints(database.pool, consumer);
+  if (signal.aborted) return;
+  await touchCheckpoints(database.pool, build.consumer);
+  if (shown === undefined || (await wasNeverShown(taking))) await show(taking);
 }
 
-/** Whether everything that is missing is on the topic for certain. */
-async function isUpToTopic(
-  database: Database,
-  consumer: Consumer,
-  retentionMs: number | undefined,
-): Promise<boolean> {
-  const { rows } = await database.pool.query(
-    `select from runtime.read_models where projection = $1 and version >= $2`,
-    [consumer.name, consumer.version],
-  );
-  return rows.length > 0 && !(await mayHaveMissed(database.pool, consumer, retentionMs));
+type Taking = Omit<RunProjectorOptions, 'topic'> &
+  Readonly<{
+    topic: string;
+    build: ReadModelBuild;
+    refusals: Map<string, Refusal>;
+    shown: ShownBuilds | undefined;
+  }>;
+
+async function takeIn(taking: Taking): Promise<void> {
+  const { build, database, topics, refusals, shown, signal, topic } = taking;
+  const partitionOf = partitionsOfTenants(topics, topic);
+  // Each further pass reads what was recorded during the one before; what little is left the topic brings.
+  for (let events = Infinity; events > shortPass && !signal.aborted;) {
+    events = await projectFromStore({ ...taking, build: build.build, partitionOf });
+  }
+  if (signal.aborted) return;
+  if (refusals.size > 0 && shown !== undefined && shown.version < build.projection.version) {
+    throw refusedEvents(build, refusals, `Version ${String(shown.version)} stays shown.`);
+  }
+  await parkRefused(taking);
+  await releaseTakenIn(database, taking);
+}
+
+async function wasNeverShown({ database, projection, build, shown }: Taking): Promise<boolean> {
+  if (shown === undefined || shown.version >= projection.version) return false;
+  const recorded = await recordedBuilds(database.pool, projection.name);
+  return recorded.some((one) => sameBuild(one, { ...projection, build: build.build }) && !one.everShown);
+}
+
+async function show(taking: Taking): Promise<void> {
+  const { topics, topic, signal, log, build } = taking;
+  const partitionOf = partitionsOfTenants(topics, topic);
+  while (!signal.aborted) {
+    const outcome = await switchReadModel({ ...taking, partitionOf });
+    if (outcome === 'shown') {
+      log.info('A read model is shown.', {
+        projection: build.projection.name,
+        version: build.projection.version,
+      });
+      return;
+    }
+    await takeIn(taking);
+  }
 }

@@ -61,9 +61,10 @@ export function sqlColumns({ table }: AnyProjection): readonly SqlColumn[] {
   }));
 }
 
-/** The table of one version of a projection, with its schema. */
-export function tableName({ name, version }: Pick<AnyProjection, 'name' | 'version'>): string {
-  return `${readSchema}.${quoted(`${snakeCase(name)}_v${String(version)}`)}`;
+/** The table of one version of a projection, with its schema: of its first build, or of a later one. */
+export function tableName({ name, version }: Pick<AnyProjection, 'name' | 'version'>, build = 1): string {
+  const ofBuild = build === 1 ? '' : `_b${String(build)}`;
+  return `${readSchema}.${quoted(`${snakeCase(name)}_v${String(version)}${ofBuild}`)}`;
 }
 
 /** The view that shows the present version of a projection, with its schema. */

@@ -94,6 +94,7 @@ export function makeTopics(
     setAside: async (topic, group, messages) => {
       if (messages.length > 0) await engine.setAside(topic, group, messages);
     },
+    forget: (topic, group) => engine.forget(topic, group),
     lag: (topic, group) => engine.lag(topic, group),
     close: async () => {
       closing.abort();

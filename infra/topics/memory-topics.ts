@@ -109,6 +109,11 @@ export function memoryTopicEngine(clock: Clock = systemClock): TopicEngine {
       if (letter === undefined) return null;
       return skipLetter(groupOf(letter.topic, letter.group), letter) ? letter.topic : null;
     },
+    forget: async (name, group) => {
+      const { groups } = find(name);
+      const members = groups.get(group)?.members.values() ?? [];
+      if (![...members].some(({ expiresAt }) => expiresAt > performance.now())) groups.delete(group);
+    },
     setAside: async (name, group, messages) => {
       const { length } = find(name).log;
       setMessagesAside(
@@ -123,10 +128,12 @@ export function memoryTopicEngine(clock: Clock = systemClock): TopicEngine {
           .filter(({ parked, released, message }) => parked && !released && message.partition === partition)
           .flatMap(({ firstParkedAt }) => firstParkedAt ?? [])
           .sort();
+        const waitingSince = log[partition]?.[next]?.publishedAt;
         return {
           partition,
           next,
           end: log[partition]?.length ?? 0,
+          ...(waitingSince === undefined ? {} : { waitingSince }),
           ...(oldestParkedAt === undefined ? {} : { oldestParkedAt }),
         };
       });

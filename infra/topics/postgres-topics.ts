@@ -80,9 +80,10 @@ export function postgresTopicEngine({ database, log, retention }: Engine): Topic
     release: (id) => handBack(database, 'release', id),
     skip: (id) => handBack(database, 'skip', id),
     setAside: async (name, group, messages) => setAside(database, await find(name), group, messages),
+    forget: async (name, group) => forget(database, await find(name), group),
     lag: async (name, group) => {
       const { id } = await find(name);
-      const rows = await ask<readonly [number, number, number, string | null]>(database, {
+      const rows = await ask<readonly [number, number, number, string | null, string | null]>(database, {
         name: 'topics.lag',
         text: `select p.partition,
                       greatest(coalesce(c.next_offset, 0), coalesce(
@@ -90,6 +91,10 @@ export function postgresTopicEngine({ database, log, retention }: Engine): Topic
                           where m.topic_id = p.topic_id and m.partition = p.partition
                           order by m."offset" limit 1), p.end_offset)),
                       p.end_offset,
+                      (select m.published_at from topics.messages m
+                        where m.topic_id = p.topic_id and m.partition = p.partition
+                          and m."offset" >= coalesce(c.next_offset, 0)
+                        order by m."offset" limit 1),
                       (select min(d.first_parked_at) from topics.dead_letters d
                         where d.topic_id = p.topic_id and d.group_name = $2 and d.partition = p.partition
                           and d.parked and not d.released)
@@ -99,10 +104,11 @@ export function postgresTopicEngine({ database, log, retention }: Engine): Topic
                 where p.topic_id = $1 order by p.partition`,
         values: [id, group],
       });
-      return rows.map(([partition, next, end, oldestParkedAt]) => ({
+      return rows.map(([partition, next, end, waitingSince, oldestParkedAt]) => ({
         partition,
         next,
         end,
+        ...(waitingSince === null ? {} : { waitingSince }),
         ...(oldestParkedAt === null ? {} : { oldestParkedAt }),
       }));
     },
@@ -155,6 +161,26 @@ async function handBack(database: Database, how: 'release' | 'skip', letter: num
     values: [letter],
   });
   return rows[0]?.[0] ?? null;
+}
+
+/** Members that hold a lease keep the group; the group's row is locked as by those who join. */
+async function forget(database: Database, topic: TopicPlace, group: string): Promise<void> {
+  await database.transaction(async (client) => {
+    const { rowCount } = await client.query(
+      `select from topics.groups g where g.topic_id = $1 and g.group_name = $2 and not exists (
+         select from topics.members m where m.topic_id = g.topic_id and m.group_name = g.group_name
+           and m.expires_at > clock_timestamp())
+       for update`,
+      [topic.id, group],
+    );
+    if (rowCount === 0) return;
+    for (const table of ['dead_letters', 'members', 'cursors', 'groups']) {
+      await client.query(`delete from topics.${table} where topic_id = $1 and group_name = $2`, [
+        topic.id,
+        group,
+      ]);
+    }
+  });
 }
 
 async function setAside(

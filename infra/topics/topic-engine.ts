@@ -30,6 +30,7 @@ export type TopicEngine = Readonly<{
   /** As `release`; null also where the letter is not parked. */
   skip(id: number): Promise<string | null>;
   setAside(topic: string, group: string, messages: readonly SetAsideMessage[]): Promise<void>;
+  forget(topic: string, group: string): Promise<void>;
   lag(topic: string, group: string): Promise<readonly GroupLag[]>;
   close(): Promise<void>;
 }>;

@@ -79,6 +79,8 @@ export type GroupLag = Readonly<{
   partition: number;
   next: number;
   end: number;
+  /** ISO 8601, UTC: when the message to be handled next was published; absent where none waits. */
+  waitingSince?: string;
   /** Since when the group's oldest parked message is parked; absent where there is none. */
   oldestParkedAt?: string;
 }>;
@@ -127,6 +129,12 @@ export interface Topics {
    * in which they were set aside, with offsets below zero. What has an id that is set aside already is passed over.
    */
   setAside(topic: string, group: string, messages: readonly SetAsideMessage[]): Promise<void>;
+
+  /**
+   * Forgets a group for good, with its place and its dead letters: it would begin anew. Nothing changes while it has a
+   * member, and where there is no such group.
+   */
+  forget(topic: string, group: string): Promise<void>;
 
   lag(topic: string, group: string): Promise<readonly GroupLag[]>;
 

@@ -51,6 +51,27 @@ export const groupClauses: readonly Clause<TopicsSubject>[] = [
     },
   },
   {
+    name: 'forgets-a-group',
+    sentence: 'a group that is forgotten begins anew; one with a member is not forgotten',
+    run: async (subject) => {
+      const { topics } = subject;
+      await topics.ensure(topic, { partitions: 2 });
+      await topics.publish(topic, numbered(6));
+      const first = consume(topics);
+      await soon(subject, () => expect(first.seen).toHaveLength(6));
+      await soon(subject, async () => expect(await behind(topics)).toBe(0));
+      await topics.forget(topic, group);
+      expect(await behind(topics)).toBe(0);
+      await first.stop();
+      await topics.forget(topic, group);
+      await topics.forget(topic, 'of nobody');
+      expect(await behind(topics)).toBe(6);
+      const again = consume(topics);
+      await soon(subject, () => expect(again.seen).toHaveLength(6));
+      await again.stop();
+    },
+  },
+  {
     name: 'shares-partitions',
     sentence: 'members share the partitions; none is with two members at a time',
     run: async (subject) => {

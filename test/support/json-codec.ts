@@ -7,14 +7,11 @@ import type { InMessage, OutMessage } from '@daybook/kernel/ports/topics.ts';
 import type { TopicMessage } from '@daybook/kernel/process.ts';
 
 /** The codec for events of no contract: the same headers, JSON in place of Avro. */
-export const jsonCodec: Pick<MessageCodec, 'decode' | 'encodeMessage'> & {
+export const jsonCodec: Pick<MessageCodec, 'decode' | 'encodeEvents' | 'encodeMessage'> & {
   encode: (event: RecordedEvent) => OutMessage;
 } = {
-  encode: (event) => ({
-    key: event.metadata.tenantId,
-    value: Buffer.from(JSON.stringify(event.data)),
-    headers: headersOf({ ...event, source: '/test' }, event),
-  }),
+  encode,
+  encodeEvents: (events) => Promise.resolve(events.map(encode)),
   encodeMessage: (message: NewMessage) =>
     Promise.resolve({
       key: message.key,
@@ -23,6 +20,14 @@ export const jsonCodec: Pick<MessageCodec, 'decode' | 'encodeMessage'> & {
     }),
   decode: (message) => Promise.resolve(decoded(message)),
 };
+
+function encode(event: RecordedEvent): OutMessage {
+  return {
+    key: event.metadata.tenantId,
+    value: Buffer.from(JSON.stringify(event.data)),
+    headers: headersOf({ ...event, source: '/test' }, event),
+  };
+}
 
 function decoded({ value, headers }: InMessage | OutMessage): RecordedEvent | TopicMessage {
   const { id, type, recordedAt, metadata } = attributesOf(headers, Number(headers['ce_schemaversion']));
