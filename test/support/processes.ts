@@ -39,7 +39,17 @@ export function startDaybook(
   env: Readonly<Record<string, string>>,
   root = ownRoot,
 ): DaybookProcess {
-  const child = spawn(process.execPath, [...nodeOptions, join(root, 'cli/daybook.ts'), ...args], {
+  return startScript(join(root, 'cli/daybook.ts'), args, env, root);
+}
+
+/** Starts any script in the same way. */
+export function startScript(
+  script: string,
+  args: readonly string[],
+  env: Readonly<Record<string, string>>,
+  root = ownRoot,
+): DaybookProcess {
+  const child = spawn(process.execPath, [...nodeOptions, script, ...args], {
     cwd: root,
     env: { PATH: process.env['PATH'], HOME: process.env['HOME'], ...env },
     stdio: ['ignore', 'pipe', 'pipe'],

@@ -1,0 +1,99 @@
+/** What the cases of the kill matrix share: one shop, one PostgreSQL, and a database of a system that ran already. */
+import { randomBytes } from 'node:crypto';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import pg from 'pg';
+import { openShop, type RunningShop } from '@daybook/cli/demo/shop/shop.ts';
+import { callerOf, signUp, type Person } from '../support/caller.ts';
+import { startLoad } from '../support/load.ts';
+import { settled } from '../support/oracle.ts';
+import { serverUrl, templateName } from '../support/postgres.ts';
+import { startSystem, type Addresses } from '../support/system.ts';
+
+/** What a case starts from: a system that ran, one that was only migrated, or an empty database. */
+export type Ground = 'used' | 'migrated' | 'empty';
+
+export type KillHouse = Readonly<{
+  shop: RunningShop;
+  /** Configuration that every process of a case has. */
+  env: Readonly<Record<string, string>>;
+  /** The person of the used ground, to be called where a system answers at the moment. */
+  personAt: (addresses: Addresses) => Person;
+  newDatabase: (ground: Ground) => Promise<Readonly<{ url: string; drop: () => Promise<void> }>>;
+  newFolder: () => Promise<Readonly<{ path: string; remove: () => Promise<void> }>>;
+  close: () => Promise<void>;
+}>;
+
+const prototype = `daybook_prototype_${String(process.pid)}`;
+
+/** Opens the shop and lets a system run until a person has signed up and a product was checked. */
+export async function openKillHouse(): Promise<KillHouse> {
+  const shop = await openShop({ seed: 3, slowMs: 50, elapsedMs: () => 0 });
+  const env = {
+    OUTBOUND_ALLOW_HOSTS: shop.host,
+    SCRAPER_BACK_OFF_MS: '100',
+    ENCRYPTION_KEY: randomBytes(32).toString('base64'),
+    SERVICE_SECRET: randomBytes(32).toString('base64url'),
+  };
+  await onServer(`create database ${prototype} template ${templateName} strategy file_copy`);
+  const system = await startSystem({ mode: 'one process', databaseUrl: serverUrl(prototype), env });
+  const person = await signUp(callerOf(system.addresses));
+  const load = startLoad({
+    person,
+    page: (n) => `${shop.url}/products/harbour-mug?n=${String(n)}`,
+    pages: 1,
+  });
+  await load.acknowledged(2);
+  await load.stop();
+  await settled(system.databaseUrl);
+  await system.discard();
+  let count = 0;
+  return {
+    shop,
+    env,
+    personAt: (addresses) => {
+      const call = callerOf(addresses);
+      return {
+        ...person,
+        call: (method, path, more) => call(method, path, { token: person.token, ...more }),
+      };
+    },
+    newDatabase: async (ground) => {
+      count += 1;
+      const name = `kill_${String(process.pid)}_${String(count)}`;
+      const template = { used: prototype, migrated: templateName, empty: 'template0' }[ground];
+      await onServer(`create database ${name} template ${template} strategy file_copy`);
+      const drop = (): Promise<void> => onServer(`drop database if exists ${name} with (force)`);
+      return { url: serverUrl(name), drop };
+    },
+    newFolder: async () => {
+      const path = await mkdtemp(join(tmpdir(), 'daybook-kill-'));
+      return { path, remove: () => rm(path, { recursive: true, force: true }) };
+    },
+    close: async () => {
+      await shop.close();
+      await onServer(`drop database if exists ${prototype} with (force)`);
+    },
+  };
+}
+
+/** Runs a statement in a database of its own connection. */
+export async function inDatabase(url: string, statement: string): Promise<void> {
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  try {
+    await client.query(statement);
+  } finally {
+    await client.end();
+  }
+}
+
+const onServer = (statement: string): Promise<void> => inDatabase(serverUrl('postgres'), statement);
+
+/** Mails handed over, one name each: the file name stands for the effect's id. */
+export async function mailsIn(folder: string): Promise<readonly string[]> {
+  const index = await readFile(join(folder, 'mailbox', 'index.txt'), 'utf8').catch(() => '');
+  const lines = index.split('\n').filter((line) => line !== '');
+  return lines.map((line) => /\S+\.eml/.exec(line)?.[0] ?? line);
+}
