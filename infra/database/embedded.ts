@@ -367,9 +367,9 @@ function handle(url: string, pid: number): EmbeddedPostgres {
 async function stopPid(pid: number): Promise<void> {
   if (!alive(pid)) return;
   process.kill(pid, 'SIGINT');
-  const deadline = Date.now() + startLimitMs;
+  const deadline = performance.now() + startLimitMs;
   while (alive(pid)) {
-    if (Date.now() > deadline) {
+    if (performance.now() > deadline) {
       throw new DaybookError('unavailable', 'The embedded PostgreSQL did not stop in time.', {
         retry: 'later',
       });

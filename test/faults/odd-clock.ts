@@ -1,17 +1,20 @@
 /**
  * Loaded before anything else into a process under test (`NODE_OPTIONS=--import …`): its wall clock is off by what a file
- * says, in milliseconds, and may jump while it runs; its event loop stands still now and then. Clocks that only measure
+ * says, in milliseconds, and may jump while it runs; its event loop stands still for as long as the file says, every second. Clocks that only measure
  * lengths of time go on as they are, as they do where somebody sets the time of a machine.
  */
 import { readFileSync } from 'node:fs';
 
-const { ODD_CLOCK_FILE: file, ODD_STALL_MS: stallMs } = process.env;
+const { ODD_CLOCK_FILE: file } = process.env;
 const RealDate = Date;
 let shiftMs = 0;
+let stallMs = 0;
 
 function look(path: string): void {
   try {
-    shiftMs = Number(readFileSync(path, 'utf8'));
+    const [shift, stall] = readFileSync(path, 'utf8').split(' ');
+    shiftMs = Number(shift ?? 0);
+    stallMs = Number(stall ?? 0);
   } catch {
     // The file is being written: the next look sees it.
   }
@@ -31,9 +34,7 @@ if (file !== undefined) {
   });
 }
 
-if (stallMs !== undefined) {
-  setInterval(() => {
-    const until = performance.now() + Number(stallMs);
-    while (performance.now() < until);
-  }, 1_000).unref();
-}
+setInterval(() => {
+  const until = performance.now() + stallMs;
+  while (performance.now() < until);
+}, 1_000).unref();

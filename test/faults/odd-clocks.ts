@@ -8,6 +8,8 @@ export type OddClock = Readonly<{
   env: Readonly<Record<string, string>>;
   /** From now on the clock is off by so much; negative is in the past. Seen by the process within a moment. */
   set: (shiftMs: number) => void;
+  /** From now on the event loop stands still for so long every second. */
+  stall: (ms: number) => void;
 }>;
 
 const preload = `--import=${join(import.meta.dirname, 'odd-clock.ts')}`;
@@ -15,14 +17,20 @@ const preload = `--import=${join(import.meta.dirname, 'odd-clock.ts')}`;
 /** A clock for a process, in a folder of the test, off by `shiftMs` from the start. */
 export function oddClock(folder: string, name: string, shiftMs = 0): OddClock {
   const file = join(folder, `${name}.clock`);
-  const set = (ms: number): void => {
-    writeFileSync(file, String(ms));
+  let [shift, stall] = [shiftMs, 0];
+  const write = (): void => {
+    writeFileSync(file, `${String(shift)} ${String(stall)}`);
   };
-  set(shiftMs);
-  return { env: { NODE_OPTIONS: preload, ODD_CLOCK_FILE: file }, set };
-}
-
-/** Lets a process stand still for so long every second. */
-export function stalls(ms: number): Readonly<Record<string, string>> {
-  return { NODE_OPTIONS: preload, ODD_STALL_MS: String(ms) };
+  write();
+  return {
+    env: { NODE_OPTIONS: preload, ODD_CLOCK_FILE: file },
+    set: (ms) => {
+      shift = ms;
+      write();
+    },
+    stall: (ms) => {
+      stall = ms;
+      write();
+    },
+  };
 }

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { startEmbeddedPostgres } from '@daybook/infra/database/embedded.ts';
+import { keepEmbeddedPostgres } from '@daybook/infra/database/kept-postgres.ts';
 import { silentLog } from '../support/silent-log.ts';
 
 /** A server of a test's own. */
@@ -14,13 +14,13 @@ export type Server = Readonly<{
   stop: () => Promise<void>;
 }>;
 
-/** Starts one, with settings beside the usual ones, in a folder of its own or in the one given. */
+/** Starts one and keeps it running, with settings beside the usual ones, in a folder of its own or in the one given. */
 export async function startServer(
   settings: Readonly<Record<string, string>> = {},
   folder?: string,
 ): Promise<Server> {
   const own = folder ?? (await mkdtemp(join(tmpdir(), 'daybook-server-')));
-  const server = await startEmbeddedPostgres({ folder: own, log: silentLog, settings });
+  const server = await keepEmbeddedPostgres({ folder: own, log: silentLog, settings });
   return {
     url: server.url,
     folder: own,
