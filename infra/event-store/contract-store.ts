@@ -2,6 +2,7 @@ import { DaybookError, isDaybookError } from '@daybook/kernel/errors.ts';
 import type { NewEvent, RecordedEvent } from '@daybook/kernel/event.ts';
 import type { EventStore, NonEmpty, Pages } from '@daybook/kernel/ports/event-store.ts';
 import type { KeyOwner, Vault } from '@daybook/kernel/ports/outside.ts';
+import { withSpan } from '../telemetry/tracing.ts';
 import { contractFor, upcast, validate, type EventContract } from '@daybook/schemas/contracts.ts';
 
 /**
@@ -18,7 +19,9 @@ export function contractStore(store: EventStore, vault: Vault): EventStore {
       // All are checked before the first is sealed: a refused batch leaves no data key behind.
       for (const event of events) checkEvent(event);
       const sealed = await Promise.all(events.map((event) => sealEvent(vault, event)));
-      return store.append(stream, expected, sealed as unknown as NonEmpty<NewEvent>);
+      return withSpan('append', { attributes: { 'daybook.events': events.length } }, () =>
+        store.append(stream, expected, sealed as unknown as NonEmpty<NewEvent>),
+      );
     },
     read: (stream, options) => current(store.read(stream, options)),
     find: async (stream, ids) => (await store.find(stream, ids)).map(toCurrent),

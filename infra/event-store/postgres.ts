@@ -4,6 +4,7 @@ import type { EventStore, Pages, ReadOptions } from '@daybook/kernel/ports/event
 import type { Log } from '@daybook/kernel/ports/outside.ts';
 import { translateDatabaseError, type Database } from '../database/database.ts';
 import type { Wakeups } from '../database/wakeups.ts';
+import { observeAppendBatch } from '../telemetry/metrics.ts';
 import { appendRequest } from './append-request.ts';
 import { eventColumns, textTypes, toEvents, type EventRow } from './event-row.ts';
 import { makeGroupCommit, type GroupCommitLimits } from './group-commit.ts';
@@ -55,6 +56,7 @@ export function postgresEventStore(options: PostgresEventStoreOptions): EventSto
   const groups = makeGroupCommit(
     async (group) => {
       const outcomes = await writer.write(group);
+      observeAppendBatch(group.reduce((sum, { events: { length } }) => sum + length, 0));
       // After commit, since a notification inside the transaction takes a global lock of its own at commit.
       if (outcomes.some((outcome) => !(outcome instanceof Error))) wakeups.notify('log');
       return outcomes;

@@ -36,7 +36,11 @@ export function internalRoutes({ commands, secret, nonces }: InternalRoutesOptio
       throw new ProblemError(edgeProblem('signature-invalid', { about: { reason: check.reason } }));
     }
     const { call, delivery } = readDelivery(request.params.name, bytes);
-    const result = await commands.send(call, delivery);
+    const { traceparent = delivery.traceparent } = edgeOf(request);
+    const result = await commands.send(
+      call,
+      traceparent === undefined ? delivery : { ...delivery, traceparent },
+    );
     sendAnswer(response, {
       status: 200,
       headers: { 'content-type': 'application/json; charset=utf-8' },

@@ -33,6 +33,7 @@ import type { Wakeup, Wakeups } from '../database/wakeups.ts';
 import { failpoint } from '../failpoints/failpoint.ts';
 import type { MessageCodec } from '../registry/codec.ts';
 import { backOffMs, reasonOf, rest, type BackOff } from '../runtime/loop.ts';
+import { withBatchSpan } from '../telemetry/tracing.ts';
 import { isBlocking, isSkipped, relayChannel, type BlockingError } from './relay-block.ts';
 import type { Lead } from './relay-lead.ts';
 import type { RelayOutput } from './relay-output.ts';
@@ -211,7 +212,12 @@ async function forward(
 ): Promise<boolean> {
   const { output, hooks } = options;
   const began = performance.now();
-  const held = await output.forward(batch);
+  const held = await withBatchSpan(
+    'relay',
+    { kind: 'producer', attributes: { 'messaging.batch.message_count': batch.messages.length } },
+    () => batch.messages.map(({ headers }) => headers['traceparent']),
+    () => output.forward(batch),
+  );
   if (!held) return false;
   hooks?.forwarded?.({
     events: batch.messages.length,

@@ -23,12 +23,7 @@ export function startRelay(platform: Platform): StartedRelay {
   );
   const lag = (): Promise<RelayLag> => relayLag({ database, eventStore });
   const measuring = setInterval(() => {
-    lag().then(
-      ({ events }) => {
-        setRelayLag(events);
-      },
-      () => undefined,
-    );
+    lag().then(setRelayLag, () => undefined);
   }, measureEveryMs);
   return {
     lag,

@@ -3,7 +3,7 @@ import type { Log } from '@daybook/kernel/ports/outside.ts';
 import { done, type Batch, type InMessage, type Verdict } from '@daybook/kernel/ports/topics.ts';
 import { isDriverError, translateDatabaseError } from '../database/database.ts';
 import { thrownText } from '../parking/failure-text.ts';
-import { withSpan } from '../telemetry/tracing.ts';
+import { withBatchSpan } from '../telemetry/tracing.ts';
 import type { Poison } from './inbox.ts';
 import { backOffMs, reasonOf, type BackOff } from './loop.ts';
 
@@ -100,8 +100,12 @@ export function batchHandler(work: BatchWork): (batch: Batch) => Promise<Verdict
 
   return async ({ partition, messages }) => {
     try {
-      const parent = messages[0]?.headers['traceparent'];
-      const verdict = await withSpan(what, { kind: 'consumer', parent }, () => handle(partition, messages));
+      const verdict = await withBatchSpan(
+        what,
+        { attributes: { 'messaging.batch.message_count': messages.length } },
+        () => messages.map(({ headers }) => headers['traceparent']),
+        () => handle(partition, messages),
+      );
       failures.delete(partition);
       if (verdict.do === 'park') log.error('A message is parked.', { what, reason: verdict.reason });
       return verdict;

@@ -1,14 +1,14 @@
 import type { Log } from '@daybook/kernel/ports/outside.ts';
 import type { GroupLag, Topics } from '@daybook/kernel/ports/topics.ts';
-import { setOldestParked } from '../telemetry/metrics.ts';
+import { setOldestParked, type Behind } from '../telemetry/metrics.ts';
 import { reasonOf, rest } from './loop.ts';
 
 export type MeasureLagOptions = Readonly<{
   topics: Pick<Topics, 'lag'>;
   topic: string;
   group: string;
-  /** Called with the messages that a partition has still to handle. */
-  record: (partition: number, behind: number) => void;
+  /** Called with how far a partition is behind. */
+  record: (partition: number, behind: Behind) => void;
   log: Log;
   signal: AbortSignal;
   /** How often the lag is measured, in milliseconds. Default 10 000. */
@@ -21,8 +21,9 @@ export async function measureLag(options: MeasureLagOptions): Promise<void> {
   while (!signal.aborted) {
     try {
       const lags = await topics.lag(topic, group);
-      for (const { partition, next, end } of lags) record(partition, end - next);
-      setOldestParked(topic, group, oldestParkedSeconds(lags, Date.now()));
+      const nowMs = Date.now();
+      for (const lag of lags) record(lag.partition, behindOf([lag], nowMs));
+      setOldestParked(topic, group, oldestParkedSeconds(lags, nowMs));
     } catch (error) {
       log.debug('The lag of a consumer cannot be measured for now.', { topic, group, ...reasonOf(error) });
     }
@@ -34,4 +35,16 @@ export async function measureLag(options: MeasureLagOptions): Promise<void> {
 export function oldestParkedSeconds(lags: readonly GroupLag[], nowMs: number): number {
   const parked = lags.flatMap(({ oldestParkedAt }) => oldestParkedAt ?? []);
   return parked.reduce((most, at) => Math.max(most, (nowMs - Date.parse(at)) / 1_000), 0);
+}
+
+/** How far a group is behind over some partitions: all messages together, and the longest wait. */
+export function behindOf(lags: readonly GroupLag[], nowMs: number): Behind {
+  return lags.reduce<Behind>(
+    ({ messages, seconds }, { next, end, waitingSince }) => ({
+      messages: messages + (end - next),
+      seconds:
+        waitingSince === undefined ? seconds : Math.max(seconds, (nowMs - Date.parse(waitingSince)) / 1_000),
+    }),
+    { messages: 0, seconds: 0 },
+  );
 }

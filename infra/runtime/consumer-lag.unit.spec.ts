@@ -2,10 +2,10 @@ import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import type { Topics } from '@daybook/kernel/ports/topics.ts';
 import { eventually } from '@daybook/test/support/eventually.ts';
 import { silentLog } from '@daybook/test/support/silent-log.ts';
-import { metricNames, metricsRegistry } from '../telemetry/metrics.ts';
+import { metricNames, metricsRegistry, type Behind } from '../telemetry/metrics.ts';
 import { memoryTopics } from '../topics/memory-topics.ts';
 import { batchHandler, InputRefused } from './batch-handler.ts';
-import { measureLag, oldestParkedSeconds } from './consumer-lag.ts';
+import { behindOf, measureLag, oldestParkedSeconds } from './consumer-lag.ts';
 
 const topic = 'lagging';
 const anHourAgo = { now: () => new Date(Date.now() - 3_600_000).toISOString() };
@@ -43,9 +43,9 @@ function consume(group: string, refuses: () => boolean): void {
   running.push(topics.run(topic, group, handler, { signal: stopping.signal }));
 }
 
-function measure(group: string, of: Pick<Topics, 'lag'> = topics): Map<number, number> {
-  const behind = new Map<number, number>();
-  const record = (partition: number, messages: number): void => void behind.set(partition, messages);
+function measure(group: string, of: Pick<Topics, 'lag'> = topics): Map<number, Behind> {
+  const behind = new Map<number, Behind>();
+  const record = (partition: number, how: Behind): void => void behind.set(partition, how);
   const { signal } = stopping;
   running.push(measureLag({ topics: of, topic, group, record, log: silentLog, signal, lagEveryMs: 5 }));
   return behind;
@@ -55,7 +55,12 @@ describe('measuring a consumer', () => {
   test('shows how far it is behind, and no age where nothing is parked', async () => {
     await topics.publish(topic, [{ key: 'a', value: Buffer.from('1'), headers: {} }]);
     const behind = measure('idle');
-    await eventually(() => expect([...behind.values()].toSorted()).toEqual([0, 1]));
+    await eventually(() =>
+      expect([...behind.values()].toSorted((a, b) => a.messages - b.messages)).toEqual([
+        { messages: 0, seconds: 0 },
+        { messages: 1, seconds: expect.closeTo(3_600, -2) },
+      ]),
+    );
     expect(await figure(metricNames.oldestParked)).toBe(0);
   });
 
@@ -104,5 +109,20 @@ describe('measuring a consumer', () => {
       oldestParkedSeconds([at(0, '2026-01-01T00:00:30.000Z'), at(1, '2026-01-01T00:00:00.000Z')], now),
     ).toBe(60);
     expect(oldestParkedSeconds([at(0, '2026-01-01T00:02:00.000Z')], now)).toBe(0);
+  });
+
+  test('over several partitions all that waits counts, and the longest wait', () => {
+    const now = Date.parse('2026-01-01T00:01:00.000Z');
+    const at = (next: number, end: number, waitingSince?: string) => ({
+      partition: 0,
+      next,
+      end,
+      ...(waitingSince === undefined ? {} : { waitingSince }),
+    });
+    expect(behindOf([], now)).toEqual({ messages: 0, seconds: 0 });
+    expect(
+      behindOf([at(3, 3), at(1, 5, '2026-01-01T00:00:50.000Z'), at(0, 1, '2026-01-01T00:00:30.000Z')], now),
+    ).toEqual({ messages: 5, seconds: 30 });
+    expect(behindOf([at(0, 1, '2026-01-01T00:02:00.000Z')], now)).toEqual({ messages: 1, seconds: 0 });
   });
 });

@@ -6,7 +6,7 @@ import type { Wakeups } from '../database/wakeups.ts';
 import type { MessageCodec } from '../registry/codec.ts';
 import { failpoint } from '../failpoints/failpoint.ts';
 import { countEffect, countEffectRetry } from '../telemetry/metrics.ts';
-import { withSpan } from '../telemetry/tracing.ts';
+import { traceparentOut, withSpan } from '../telemetry/tracing.ts';
 import { coalesced } from '../database/coalesced.ts';
 import type { EffectHandlers } from './effect-handlers.ts';
 import { effectWork, outcomeOfFailure } from './effect-work.ts';
@@ -135,7 +135,7 @@ function dispatcherOf(options: RunDispatcherOptions): (effects: readonly LeasedE
       const outcome = await withSpan(
         `effect ${effect.kind}`,
         { kind: 'producer', parent: leased.metadata.traceparent, attributes: { process } },
-        () => work(leased),
+        () => work(traced(leased)),
       );
       countEffect(process, effect.kind);
       return outcome;
@@ -179,6 +179,12 @@ function dispatcherOf(options: RunDispatcherOptions): (effects: readonly LeasedE
 function behindOf(outcome: EffectOutcome): EffectOutcome {
   if (outcome.is === 'dead') return { is: 'waits' };
   return outcome.is === 'again' ? { is: 'released', afterMs: outcome.afterMs } : { is: 'released' };
+}
+
+/** What the effect leads to continues the span under way. */
+function traced(leased: LeasedEffect): LeasedEffect {
+  const traceparent = traceparentOut(leased.metadata.traceparent);
+  return traceparent === undefined ? leased : { ...leased, metadata: { ...leased.metadata, traceparent } };
 }
 
 function byInstance(leased: readonly LeasedEffect[]): Iterable<readonly LeasedEffect[]> {

@@ -8,9 +8,17 @@ export const metricNames = {
   commands: 'daybook_commands_total',
   stateLoads: 'daybook_state_loads_total',
   snapshots: 'daybook_snapshots_total',
+  appendBatch: 'daybook_append_batch_events',
   projectorLag: 'daybook_projector_lag_events',
+  projectorLagSeconds: 'daybook_projector_lag_seconds',
   processLag: 'daybook_process_lag_events',
+  processLagSeconds: 'daybook_process_lag_seconds',
   relayLag: 'daybook_relay_lag_events',
+  relayLagSeconds: 'daybook_relay_lag_seconds',
+  relayLeads: 'daybook_relay_leads',
+  parkedNow: 'daybook_parked',
+  parkedWaiting: 'daybook_parked_waiting',
+  parkedSeconds: 'daybook_parked_oldest_seconds',
   oldestParked: 'daybook_oldest_parked_message_seconds',
   parked: 'daybook_parked_messages_total',
   effects: 'daybook_effects_total',
@@ -103,6 +111,25 @@ export function countSnapshot(outcome: 'written' | 'failed' | 'skipped'): void {
   snapshots.inc({ outcome });
 }
 
+const appendBatch = new Histogram({
+  name: metricNames.appendBatch,
+  help: 'Events that the event store writes in one transaction: concurrent appends go together.',
+  buckets: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000],
+  registers,
+});
+
+/** Records how many events were written in one transaction. */
+export function observeAppendBatch(events: number): void {
+  appendBatch.observe(events);
+}
+
+/** How far a consumer is behind in one partition. */
+export type Behind = Readonly<{
+  messages: number;
+  /** Since the one to be handled next was published. */
+  seconds: number;
+}>;
+
 const projectorLag = new Gauge({
   name: metricNames.projectorLag,
   help: 'Events a projection has still to fold, by projection and partition.',
@@ -110,9 +137,18 @@ const projectorLag = new Gauge({
   registers,
 });
 
-/** Records how many events of a partition a projection has still to fold. */
-export function setProjectorLag(projection: string, partition: number, events: number): void {
-  projectorLag.set({ projection, partition: String(partition) }, events);
+const projectorLagSeconds = new Gauge({
+  name: metricNames.projectorLagSeconds,
+  help: 'Time since the event that a projection folds next was published; 0 where none waits.',
+  labelNames: ['projection', 'partition'] as const,
+  registers,
+});
+
+/** Records how far a projection is behind in a partition. */
+export function setProjectorLag(projection: string, partition: number, behind: Behind): void {
+  const labels = { projection, partition: String(partition) };
+  projectorLag.set(labels, behind.messages);
+  projectorLagSeconds.set(labels, behind.seconds);
 }
 
 const processLag = new Gauge({
@@ -122,20 +158,83 @@ const processLag = new Gauge({
   registers,
 });
 
-/** Records how many messages of a partition a process has still to handle. */
-export function setProcessLag(process: string, partition: number, messages: number): void {
-  processLag.set({ process, partition: String(partition) }, messages);
+const processLagSeconds = new Gauge({
+  name: metricNames.processLagSeconds,
+  help: 'Time since the message that a process handles next was published; 0 where none waits.',
+  labelNames: ['process', 'partition'] as const,
+  registers,
+});
+
+/** Records how far a process is behind in a partition. */
+export function setProcessLag(process: string, partition: number, behind: Behind): void {
+  const labels = { process, partition: String(partition) };
+  processLag.set(labels, behind.messages);
+  processLagSeconds.set(labels, behind.seconds);
 }
 
 const relayLag = new Gauge({
   name: metricNames.relayLag,
-  help: 'Events recorded and not yet published.',
+  help: 'Events recorded and not yet published; 1,000 stands for that many or more.',
   registers,
 });
 
-/** Records how many events are not published yet. */
-export function setRelayLag(events: number): void {
-  relayLag.set(events);
+const relayLagSeconds = new Gauge({
+  name: metricNames.relayLagSeconds,
+  help: 'Age of the oldest event that is not published yet; 0 where there is none.',
+  registers,
+});
+
+const relayLeads = new Gauge({
+  name: metricNames.relayLeads,
+  help: 'Whether any relay of the installation leads: 1, or 0 where nothing is published.',
+  registers,
+});
+
+/** Records how far the log is published. */
+export function setRelayLag(lag: Readonly<{ events: number; seconds: number; leads: boolean }>): void {
+  relayLag.set(lag.events);
+  relayLagSeconds.set(lag.seconds);
+  relayLeads.set(lag.leads ? 1 : 0);
+}
+
+const parkedNow = new Gauge({
+  name: metricNames.parkedNow,
+  help: 'What is parked in the installation until somebody retries or skips it, by consumer and kind.',
+  labelNames: ['consumer', 'kind'] as const,
+  registers,
+});
+
+const parkedWaiting = new Gauge({
+  name: metricNames.parkedWaiting,
+  help: 'What waits behind something parked, by consumer and kind.',
+  labelNames: ['consumer', 'kind'] as const,
+  registers,
+});
+
+const parkedSeconds = new Gauge({
+  name: metricNames.parkedSeconds,
+  help: 'Since when the oldest is parked, by consumer and kind.',
+  labelNames: ['consumer', 'kind'] as const,
+  registers,
+});
+
+/** What is parked of a consumer. */
+export type ParkedOf = Readonly<{
+  consumer: string;
+  kind: string;
+  parked: number;
+  waiting: number;
+  seconds: number;
+}>;
+
+/** Records all that is parked; consumers that are not named have nothing parked and are shown no longer. */
+export function setParked(all: readonly ParkedOf[]): void {
+  for (const gauge of [parkedNow, parkedWaiting, parkedSeconds]) gauge.reset();
+  for (const { consumer, kind, parked: count, waiting, seconds } of all) {
+    parkedNow.set({ consumer, kind }, count);
+    parkedWaiting.set({ consumer, kind }, waiting);
+    parkedSeconds.set({ consumer, kind }, seconds);
+  }
 }
 
 const oldestParked = new Gauge({

@@ -8,7 +8,14 @@ import {
   setProjectorLag,
   startProcessMetrics,
 } from './metrics.ts';
-import { startTracing, traceparentOut, validTraceparent, withSpan, type Tracing } from './tracing.ts';
+import {
+  startTracing,
+  traceparentOut,
+  validTraceparent,
+  withBatchSpan,
+  withSpan,
+  type Tracing,
+} from './tracing.ts';
 
 const incoming = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01';
 
@@ -41,6 +48,43 @@ describe('tracing', () => {
     expect(span?.events).toEqual([]);
   });
 
+  test('a batch shows in each trace that led to it, and each knows the batch', async () => {
+    const other = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
+    const outgoing = await withBatchSpan(
+      'fold',
+      { kind: 'consumer' },
+      () => [incoming, other, undefined, incoming],
+      () => traceparentOut(),
+    );
+    const spans = exporter.getFinishedSpans();
+    const batch = spans.find(({ name }) => name === 'fold batch');
+    const own = spans.filter(({ name }) => name === 'fold');
+    expect(own.map(({ parentSpanContext }) => parentSpanContext?.spanId)).toEqual([
+      '00f067aa0ba902b7',
+      'b7ad6b7169203331',
+    ]);
+    expect(batch?.parentSpanContext).toBeUndefined();
+    expect(batch?.links.map(({ context }) => context.traceId)).toEqual([
+      '4bf92f3577b34da6a3ce929d0e0e4736',
+      '0af7651916cd43dd8448eb211c80319c',
+    ]);
+    for (const { links } of own) expect(links[0]?.context.spanId).toBe(batch?.spanContext().spanId);
+    expect(outgoing).toContain(batch?.spanContext().spanId);
+  });
+
+  test('a batch that fails is told so in each trace', async () => {
+    await expect(
+      withBatchSpan(
+        'fold',
+        {},
+        () => [incoming],
+        () => Promise.reject(new TypeError('about ada')),
+      ),
+    ).rejects.toThrow(TypeError);
+    const status = { code: 2, message: 'TypeError' };
+    expect(exporter.getFinishedSpans().map((span) => span.status)).toEqual([status, status]);
+  });
+
   test('after the stop work runs without spans and a trace context passes through', async () => {
     await tracing.stop();
     expect(await withSpan('quiet', {}, () => traceparentOut(incoming))).toBe(incoming);
@@ -66,13 +110,14 @@ describe('metrics', () => {
   test('are shown under their names', async () => {
     startProcessMetrics();
     observeRequest('GET', '/v1/market/products', 200, 0.004);
-    setProjectorLag('productList', 2, 17);
+    setProjectorLag('productList', 2, { messages: 17, seconds: 2.5 });
     countCommand('TrackProduct', 'accepted');
     const text = await metricsRegistry.metrics();
     expect(text).toContain(
       `${metricNames.httpDuration}_count{method="GET",route="/v1/market/products",status="200"} 1`,
     );
     expect(text).toContain(`${metricNames.projectorLag}{projection="productList",partition="2"} 17`);
+    expect(text).toContain(`${metricNames.projectorLagSeconds}{projection="productList",partition="2"} 2.5`);
     expect(text).toContain(`${metricNames.commands}{command="TrackProduct",outcome="accepted"} 1`);
     expect(text).toContain('nodejs_eventloop_lag_p99_seconds');
   });

@@ -7,7 +7,9 @@ import {
   trace,
   type Attributes,
   type Context,
+  type Link,
   type Span,
+  type SpanContext,
 } from '@opentelemetry/api';
 import type { SpanExporter } from '@opentelemetry/sdk-trace-base';
 
@@ -109,12 +111,57 @@ export async function withSpan<T>(
   try {
     return await runInSpan(span, work);
   } catch (error) {
-    const kind = error instanceof Error ? error.name : 'error';
-    span.setStatus({ code: SpanStatusCode.ERROR, message: kind });
+    fail(span, error);
     throw error;
   } finally {
     span.end();
   }
+}
+
+/** Most traces that one batch is shown in. */
+const mostTraces = 100;
+
+/**
+ * Runs work on a batch of messages within a span of its own, which begins a trace; each trace that led to one of them gets
+ * a span of the same time, linked with that of the batch. So a trace shows every batch that its messages went through,
+ * and the batch shows what it was made of.
+ * @param parents the messages' `traceparent`s; asked for only where spans are recorded
+ */
+export async function withBatchSpan<T>(
+  name: string,
+  options: Pick<SpanOptions, 'kind' | 'attributes'>,
+  parents: () => Iterable<string | undefined>,
+  work: () => Promise<T> | T,
+): Promise<T> {
+  if (!recording) return work();
+  const tracer = trace.getTracer('daybook');
+  const kind = kinds[options.kind ?? 'consumer'];
+  const attributes = options.attributes ?? {};
+  const contexts = [...new Set(parents())]
+    .flatMap((traceparent) => (traceparent === undefined ? [] : [extracted(traceparent)]))
+    .slice(0, mostTraces);
+  const links = contexts.flatMap((one) => linkTo(trace.getSpanContext(one)));
+  const batch = tracer.startSpan(`${name} batch`, { kind, attributes, links, root: true });
+  const spans = contexts.map((one) =>
+    tracer.startSpan(name, { kind, attributes, links: linkTo(batch.spanContext()) }, one),
+  );
+  try {
+    return await runInSpan(batch, work);
+  } catch (error) {
+    for (const span of [batch, ...spans]) fail(span, error);
+    throw error;
+  } finally {
+    for (const span of [...spans, batch]) span.end();
+  }
+}
+
+function linkTo(spanContext: SpanContext | undefined): Link[] {
+  return spanContext === undefined ? [] : [{ context: spanContext }];
+}
+
+/** Tells the kind of a failure, never its text. */
+function fail(span: Span, error: unknown): void {
+  span.setStatus({ code: SpanStatusCode.ERROR, message: error instanceof Error ? error.name : 'error' });
 }
 
 /** Opens a span whose end the caller sees to; null where nothing records. */

@@ -1,5 +1,6 @@
 import { v5 } from 'uuid';
 import type { NewMessage } from '@daybook/infra/registry/codec.ts';
+import { traceparentOut } from '@daybook/infra/telemetry/tracing.ts';
 import { stepsTo } from '@daybook/kernel/process.ts';
 import { currentVersion } from '@daybook/schemas/contracts.ts';
 import type { PriceObservation } from '@daybook/schemas/market/events.generated.ts';
@@ -34,6 +35,7 @@ export function observationIdOf(requestId: string): string {
 export function observationMessage(request: ScrapeRequest, visit: Visit): NewMessage {
   const { requestId, productId, url } = request.data;
   const observationId = observationIdOf(requestId);
+  const traceparent = traceparentOut(request.metadata.traceparent);
   const data: PriceObservation = {
     observationId,
     requestId,
@@ -57,6 +59,7 @@ export function observationMessage(request: ScrapeRequest, visit: Visit): NewMes
       commandId: observationId,
       causationId: request.id,
       steps: stepsTo(request),
+      ...(traceparent === undefined ? {} : { traceparent }),
     },
     recordedAt: visit.observedAt,
     key: request.metadata.tenantId,

@@ -1,5 +1,6 @@
 import { failpoint } from '@daybook/infra/failpoints/failpoint.ts';
 import { reasonOf, rest } from '@daybook/infra/runtime/loop.ts';
+import { withSpan } from '@daybook/infra/telemetry/tracing.ts';
 import type { Log } from '@daybook/kernel/ports/outside.ts';
 import { pauseAfter } from '../politeness/back-off.ts';
 import type { HostMemory } from '../politeness/host-memory.ts';
@@ -46,8 +47,15 @@ export async function serveHost(
     await queue.settle(settlement);
   };
 
-  /** The pause before the host's next request. */
-  async function serve(due: DueRequest): Promise<number> {
+  /** Answers with the pause before the host's next request. */
+  const serve = (due: DueRequest): Promise<number> =>
+    withSpan(
+      'scrape',
+      { kind: 'client', parent: due.message.metadata.traceparent, attributes: { attempt: due.attempts + 1 } },
+      () => visitAndPublish(due),
+    );
+
+  async function visitAndPublish(due: DueRequest): Promise<number> {
     const { visit, crawlDelayMs, ...visited } = await visitor(due, memory);
     const { requestId, productId } = due.message.data;
     const { result } = visit;

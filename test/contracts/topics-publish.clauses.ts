@@ -187,19 +187,21 @@ export const publishClauses: readonly Clause<TopicsSubject>[] = [
   },
   {
     name: 'measures-lag',
-    sentence: 'lag tells, for each partition, the offset to be handled next and the one after the last',
+    sentence:
+      'lag tells, for each partition, the offset to be handled next, since when it waits, and the one after the last',
     run: async (subject) => {
       const { topics } = subject;
+      const waitingSince = expect.any(String);
       await topics.ensure(topic, { partitions: 1 });
       await topics.publish(topic, [message('a', '1'), message('b', '2')]);
-      expect(await topics.lag(topic, 'readers')).toEqual([{ partition: 0, next: 0, end: 2 }]);
+      expect(await topics.lag(topic, 'readers')).toEqual([{ partition: 0, next: 0, end: 2, waitingSince }]);
       const consumer = consume(topics);
       await soon(subject, async () =>
         expect(await topics.lag(topic, 'readers')).toEqual([{ partition: 0, next: 2, end: 2 }]),
       );
       await consumer.stop();
       await topics.publish(topic, [message('c', '3')]);
-      expect(await topics.lag(topic, 'readers')).toEqual([{ partition: 0, next: 2, end: 3 }]);
+      expect(await topics.lag(topic, 'readers')).toEqual([{ partition: 0, next: 2, end: 3, waitingSince }]);
     },
   },
 ];
