@@ -1,4 +1,4 @@
-import type { RecordedEvent } from '@daybook/kernel/event.ts';
+import type { Position, RecordedEvent } from '@daybook/kernel/event.ts';
 import { isDaybookError } from '@daybook/kernel/errors.ts';
 import type { Log } from '@daybook/kernel/ports/outside.ts';
 import type { Batch, InMessage, Verdict } from '@daybook/kernel/ports/topics.ts';
@@ -11,6 +11,7 @@ import type { MessageCodec } from '../registry/codec.ts';
 import { batchHandler, refusedOr, refusing } from './batch-handler.ts';
 import {
   advanced,
+  appliedUpTo,
   moveCheckpoint,
   processConsumer,
   readCheckpoint,
@@ -36,6 +37,8 @@ export type ProcessRunner = Readonly<{
    * @throws InputRefused · what engines throw
    */
   takeStored: (partition: number, events: readonly RecordedEvent[]) => Promise<void>;
+  /** Holds a tenant where it is, before an event of the store that is refused; answers with where that is. */
+  holdStored: (partition: number, tenantId: string, reason: string) => Promise<Position>;
 }>;
 
 /** Signalled when timers were set, and when effects wait for the dispatcher. */
@@ -158,6 +161,11 @@ export function makeProcessRunner(options: ProcessRunnerOptions): ProcessRunner 
   return {
     takeStored: async (partition, events) => {
       await takeEvents(partition, (checkpoint) => storedInbox(events, checkpoint, process.handles), true);
+    },
+    holdStored: async (partition, tenantId, reason) => {
+      const poison: Poison = { index: 0, tenantId, reason };
+      await takeEvents(partition, () => ({ arrivals: [], poison }), true);
+      return appliedUpTo(await readCheckpoint(database.pool, consumer, partition), tenantId);
     },
     handle: batchHandler({
       what: `process ${process.name}`,

@@ -13,7 +13,7 @@ import { memoryEventStore } from '../event-store/memory.ts';
 import { memoryTopics } from '../topics/memory-topics.ts';
 import { runDispatcher } from './dispatcher.ts';
 import { runHousekeeping } from './housekeeping.ts';
-import { orders, placed } from './process.fixture.ts';
+import { orders, paid, placed } from './process.fixture.ts';
 import { runProcess } from './run-process.ts';
 import { runTimers } from './timers.ts';
 
@@ -152,6 +152,48 @@ test('a stop while it takes what it missed leaves the rest to the next start', a
   follow();
   await eventually(async () => expect(await instances()).toEqual(['1', '2', '3']));
 });
+
+test('an event of the store that cannot be taken in is parked with what follows for its tenant; others go on', async () => {
+  const stop = follow();
+  await relay(await happen(placed('1'), placed('2', undefined, undefined, 'b')));
+  await eventually(async () => expect(await instances()).toEqual(['1', '2']));
+  await stop();
+  await happen(paid('1', 1), paid('1', -1), paid('2', 4, 'b'), paid('1', 2), paid('2', 5, 'b'));
+  await opened.database.pool.query(`update runtime.checkpoints set moved_at = now() - interval '31 minutes'`);
+  const stopAgain = follow();
+  const parkedTexts = async () =>
+    (await topics.deadLetters(eventsTopic, orders.name)).map(({ parked, message, reason }) => [
+      parked,
+      message.key,
+      reason.slice(0, 14),
+    ]);
+  await eventually(async () =>
+    expect(await parkedTexts()).toEqual([
+      [true, 'a', 'handler-throws'],
+      [false, 'a', 'Waits behind a'],
+    ]),
+  );
+  await eventually(async () => expect(await paidBy()).toEqual({ 1: 1, 2: 9 }));
+  await relay(await happen(paid('1', 3), paid('2', 0, 'b')));
+  await eventually(async () => expect(await parkedTexts()).toHaveLength(3));
+  await stopAgain();
+  // Mended: what is below zero counts too, and nobody is thanked.
+  const mended = { ...orders, react: () => [] };
+  running((signal) =>
+    runProcess({ ...shared(), process: mended, topics, eventStore: store, codec: jsonCodec, topic, signal }),
+  );
+  const [letter] = await topics.deadLetters(eventsTopic, orders.name);
+  await topics.release(letter?.id ?? 0);
+  await eventually(async () => expect(await paidBy()).toEqual({ 1: 1 - 1 + 2 + 3, 2: 9 }));
+  expect(await parkedTexts()).toEqual([]);
+});
+
+async function paidBy(): Promise<Record<string, number>> {
+  const { rows } = await opened.database.pool.query<{ instance_id: string; paid: number }>(
+    `select instance_id, (state->>'paid')::integer as paid from runtime.process_instances order by 1`,
+  );
+  return Object.fromEntries(rows.map((row) => [row.instance_id, row.paid]));
+}
 
 test('what is needed no longer is forgotten, what is dead stays', async () => {
   const { pool } = opened.database;

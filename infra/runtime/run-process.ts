@@ -2,6 +2,7 @@ import { beginning, type Position, type RecordedEvent } from '@daybook/kernel/ev
 import type { EventStore } from '@daybook/kernel/ports/event-store.ts';
 import type { Topics } from '@daybook/kernel/ports/topics.ts';
 import { eventsTopic, topicContracts } from '@daybook/schemas/topics.ts';
+import type { MessageCodec } from '../registry/codec.ts';
 import { setProcessLag } from '../telemetry/metrics.ts';
 import {
   ensureCheckpoints,
@@ -19,10 +20,14 @@ import {
   type ProcessRunner,
   type ProcessRunnerOptions,
 } from './process-runner.ts';
+import { parkRefused, releaseTakenIn } from './rebuild/park-refused.ts';
+import type { Refusal } from './rebuild/fold-target.ts';
+import { takeOrHold } from './take-stored.ts';
 import { partitionsOfTenants, type PartitionOf } from './tenant-partitions.ts';
 
 export type RunProcessOptions = ProcessRunnerOptions &
   Readonly<{
+    codec: Pick<MessageCodec, 'decode' | 'encodeEvents'>;
     topics: Topics;
     eventStore: EventStore;
     signal: AbortSignal;
@@ -39,7 +44,7 @@ export type RunProcessOptions = ProcessRunnerOptions &
 /**
  * Runs a process as a member of its group until `signal` aborts. A process begins with what its topic holds when it is
  * first run; one on the events topic that stood still so long that the topic may have been emptied meanwhile takes what
- * it missed from the store.
+ * it missed from the store. An event that it cannot take in from there is parked, and what follows for its tenant waits.
  */
 export async function runProcess(options: RunProcessOptions): Promise<void> {
   const { process, topics, log, signal, maxBatch = 500 } = options;
@@ -68,20 +73,26 @@ export async function runProcess(options: RunProcessOptions): Promise<void> {
 }
 
 async function catchUp(
-  { database, eventStore, topics, maxBatch = 500, signal }: RunProcessOptions,
+  options: RunProcessOptions,
   consumer: Consumer,
   { partitions, retentionMs }: NonNullable<RunProcessOptions['topic']>,
-  { takeStored }: ProcessRunner,
+  runner: ProcessRunner,
 ): Promise<void> {
+  const { process, database, eventStore, topics, maxBatch = 500, signal } = options;
   await ensureCheckpoints(database.pool, consumer, partitions, beginning);
   if (!(await mayHaveMissed(database.pool, consumer, retentionMs))) return;
   const partitionOf = partitionsOfTenants(topics, eventsTopic);
   const after = await leastPosition(database, consumer, partitions);
+  const refusals = new Map<string, Refusal>();
+  const take = takeOrHold(runner, refusals);
   for await (const page of eventStore.readAll({ after, pageSize: maxBatch })) {
     if (signal.aborted) return;
-    for (const [partition, events] of await byPartition(page, partitionOf))
-      await takeStored(partition, events);
+    for (const [partition, events] of await byPartition(page, partitionOf)) await take(partition, events);
   }
+  if (signal.aborted) return;
+  const build = { consumer, projection: process };
+  await parkRefused({ ...options, build, topic: eventsTopic, refusals });
+  await releaseTakenIn(database, { build, topic: eventsTopic, topics });
   await touchCheckpoints(database.pool, consumer);
 }
 

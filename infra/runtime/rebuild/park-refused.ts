@@ -2,14 +2,19 @@ import type { Position, RecordedEvent } from '@daybook/kernel/event.ts';
 import type { EventStore } from '@daybook/kernel/ports/event-store.ts';
 import type { Topics } from '@daybook/kernel/ports/topics.ts';
 import type { MessageCodec } from '../../registry/codec.ts';
-import { lockCheckpoints } from '../checkpoints.ts';
+import { lockCheckpoints, type Consumer } from '../checkpoints.ts';
 import type { Database } from '../../database/database.ts';
 import { failpoint } from '../../failpoints/failpoint.ts';
-import type { ReadModelBuild } from './builds.ts';
 import type { Refusals } from './fold-target.ts';
 
+/** What folded the log: a build of a read model, or a process. */
+export type FoldedConsumer = Readonly<{
+  consumer: Consumer;
+  projection: Readonly<{ handles: ReadonlySet<string> }>;
+}>;
+
 export type ParkRefusedOptions = Readonly<{
-  build: ReadModelBuild;
+  build: FoldedConsumer;
   /** The topic that the build's group follows. */
   topic: string;
   topics: Pick<Topics, 'setAside' | 'deadLetters' | 'lag' | 'release'>;
@@ -55,7 +60,7 @@ export async function parkRefused(options: ParkRefusedOptions): Promise<void> {
 
 function isWaiting(
   { type, position, metadata }: RecordedEvent,
-  { projection }: ReadModelBuild,
+  { projection }: FoldedConsumer,
   refusals: Refusals,
 ): boolean {
   const heldAt: Position | undefined = refusals.get(metadata.tenantId)?.heldAt;
