@@ -121,6 +121,15 @@ function makeProgram(finish: (code: number) => void, output: Output): Command {
       finish(await restore(directory, options));
     });
 
+  folderOption(program.command('recover'))
+    .description(
+      'Bring read models and processes back to a log that lost its end or was restored under them.',
+    )
+    .action(async (options: FolderOptions) => {
+      const { recover } = await import('./commands/recover.ts');
+      finish(await recover(options));
+    });
+
   folderOption(program.command('doctor'))
     .description('Say in plain words what is missing or misconfigured, and what to do.')
     .addOption(portOption())

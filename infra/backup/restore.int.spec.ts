@@ -1,105 +1,47 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { appendFile, mkdir, mkdtemp, readFile, readdir, rm, truncate, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { appendFile, readFile, readdir, rm, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
-import type { NewEvent } from '@daybook/kernel/event.ts';
 import { makeEvents } from '@daybook/test/contracts/event-store.subject.ts';
-import { freshDatabase } from '@daybook/test/support/postgres.ts';
 import { silentLog } from '@daybook/test/support/silent-log.ts';
 import { openDatabase, type Database } from '../database/database.ts';
 import { appliedMigrations, migrate } from '../database/migrate.ts';
 import { migrationNames, readMigration } from '../database/migration-file.ts';
-import { memoryWakeups } from '../database/wakeups.ts';
-import { postgresEventStore } from '../event-store/postgres.ts';
 import { onFailpoint } from '../failpoints/failpoint.ts';
 import type { FailpointName } from '../failpoints/names.ts';
 import { diskObjects } from '../objects/disk-objects.ts';
-import { postgresTopics } from '../topics/postgres-topics.ts';
-import { postgresVault } from '../vault/postgres.ts';
 import { checkBackup } from './check-backup.ts';
+import {
+  encryptionKey,
+  fullHouse,
+  quietDatabase,
+  storeOf,
+  vaultOf,
+  type FullHouse,
+  type House,
+} from './house.fixture.ts';
 import { makeBackup, type BackupOptions } from './make-backup.ts';
 import { restoreBackup, type RestoreOptions } from './restore-backup.ts';
 import { keptTables, leftOut, ownSchemas } from './tables.ts';
 
-const encryptionKey = randomBytes(32).toString('base64');
 const keys = { encryptionKey, formerEncryptionKeys: [] };
-const ada = { kind: 'subject', id: 'ada' } as const;
 
-type House = Readonly<{ database: Database; url: string; drop: () => Promise<void> }>;
-
-let origin: House;
+let origin: FullHouse;
 let folder: string;
 let sealed: string;
 let objectHash: string;
-
-/** A house in which something of everything stands. */
 beforeAll(async () => {
-  origin = await freshDatabase();
-  folder = await mkdtemp(join(tmpdir(), 'daybook-backup-'));
-  const { database } = origin;
-  const store = storeOf(database);
-  await store.append('thing-1', 'no-stream', makeEvents(1_200));
-  await store.append('thing-2', 'no-stream', [strangeEvent()]);
-  await store.close();
-  sealed = await vaultOf(database).seal(ada, 'Ada Lovelace');
-  objectHash = await diskObjects(join(folder, 'data', 'objects')).put(Buffer.from('<p>a page</p>'));
-  await writeSecrets();
-  const topics = postgresTopics({ database, wakeups: memoryWakeups(), log: silentLog });
-  await topics.ensure('things', { partitions: 2 });
-  await topics.publish('things', [{ key: 'a', headers: { a: 'b' }, value: Buffer.from([0, 1, 92, 10]) }]);
-  await topics.close();
-  await database.pool.query(`
-    insert into runtime.effects (id, process, tenant_id, instance_id, effect, metadata, lease, leased_until)
-    values (gen_random_uuid(), 'p', 't', 'i', '{}', '{}', gen_random_uuid(), now() + interval '1 hour');
-    insert into runtime.checkpoints (consumer, version, partition, position)
-    values ('process p', 1, 0, '00000000000000000007'), ('things', 2, 0, '00000000000000000007')`);
+  origin = await fullHouse();
+  ({ folder, sealed, objectHash } = origin);
 }, 60_000);
-afterAll(async () => {
-  await origin.drop();
-  await rm(folder, { recursive: true, force: true });
-});
+afterAll(() => origin.drop());
 
 let target: House;
 beforeEach(async () => {
   target = await quietDatabase();
 });
 afterEach(() => target.drop());
-
-/** A database to which nobody is connected under a name of Daybook's. */
-async function quietDatabase(): Promise<House> {
-  const { database: busy, url, drop } = await freshDatabase();
-  await busy.close();
-  const database = openDatabase({ url, applicationName: 'a test', log: silentLog });
-  return {
-    database,
-    url,
-    drop: async () => {
-      await database.close();
-      await drop();
-    },
-  };
-}
-
-function storeOf(database: Database): ReturnType<typeof postgresEventStore> {
-  return postgresEventStore({ database, wakeups: memoryWakeups(), log: silentLog });
-}
-
-function vaultOf(database: Database): ReturnType<typeof postgresVault> {
-  return postgresVault({ database, keyEncryptionKey: encryptionKey });
-}
-
-/** Texts at which an escape could go wrong. */
-function strangeEvent(): NewEvent {
-  const data = { text: 'tab\t line\n back\\slash \u2028 \\N \\. ü 🙂', nested: { empty: {}, none: null } };
-  return { ...makeEvents(1)[0], data };
-}
-
-async function writeSecrets(): Promise<void> {
-  await mkdir(join(folder, 'data', 'secrets'), { recursive: true });
-  await writeFile(join(folder, 'data', 'secrets', 'ENCRYPTION_KEY'), `${encryptionKey}\n`);
-}
 
 const place = (): string => join(folder, randomUUID());
 
@@ -194,12 +136,13 @@ test('what is restored is what was backed up, but for leases and read models', a
 
 test('writers go on during a backup, and it holds exactly what stood at one moment', async () => {
   const store = storeOf(origin.database);
-  let stopped = false;
+  const stop = new AbortController();
   const writing = (async () => {
-    for (let n = 0; !stopped; n += 1) await store.append(`busy-${String(n)}`, 'any', makeEvents(3));
+    for (let n = 0; !stop.signal.aborted; n += 1)
+      await store.append(`busy-${String(n)}`, 'any', makeEvents(3));
   })();
   const from = await backUp();
-  stopped = true;
+  stop.abort();
   await writing;
   const { manifest } = await restore(from);
   const restored = storeOf(target.database);

@@ -46,6 +46,10 @@ export const failpoints = {
     file: 'infra/backup/restore-backup.ts',
     means: 'The restore is done and nobody was told: another one is refused, since there are events.',
   },
+  'recover.writing': {
+    file: 'infra/backup/recover.ts',
+    means: 'Consumers are brought back and nothing is committed: everything is as it was.',
+  },
 } as const satisfies Readonly<Record<string, Failpoint>>;
 
 export type FailpointName = keyof typeof failpoints;
