@@ -2,7 +2,7 @@
 import { daybookSettings } from '@daybook/infra/config/settings.ts';
 import { defineService } from '@daybook/infra/platform.ts';
 import { askParts, notReady } from '@daybook/infra/readiness.ts';
-import { projectionConsumer } from '@daybook/infra/runtime/checkpoints.ts';
+import { projectorReadiness } from '@daybook/infra/runtime/projector-readiness.ts';
 import { runProjector } from '@daybook/infra/runtime/run-projector.ts';
 import { eventsTopic } from '@daybook/schemas/contracts.ts';
 import { allProjections } from './capabilities.ts';
@@ -10,9 +10,10 @@ import { allProjections } from './capabilities.ts';
 /** Several may run on one database: they share the partitions of each projection. */
 export const projectors = defineService({
   name: 'projectors',
-  settings: daybookSettings.pick({ installation: true }),
-  start: (platform) => {
+  settings: daybookSettings.pick({ installation: true, telemetry: true }),
+  start: (platform, _links, config) => {
     const { topics, eventStore, logWatch, codec, database, wakeups, log } = platform;
+    const { readyMaxLagMs: mostLagMs } = config.telemetry;
     const stopping = new AbortController();
     const signal = AbortSignal.any([stopping.signal, logWatch.lost]);
     const shown = new Set<string>();
@@ -40,9 +41,7 @@ export const projectors = defineService({
               `projection ${projection.name}`,
               async () => {
                 if (!shown.has(projection.name)) throw notReady('The read model is not shown yet.');
-                const lags = await topics.lag(eventsTopic, projectionConsumer(projection).group);
-                const behind = lags.reduce((sum, { next, end }) => sum + (end - next), 0);
-                return `${String(behind)} events behind`;
+                return projectorReadiness({ projection, topic: eventsTopic, topics, database, mostLagMs });
               },
             ]),
           ),

@@ -2,7 +2,9 @@
 import { daybookSettings } from '@daybook/infra/config/settings.ts';
 import { defineService } from '@daybook/infra/platform.ts';
 import { askParts, notReady } from '@daybook/infra/readiness.ts';
+import { measureParked } from '@daybook/infra/parking/measure-parked.ts';
 import { parkingLot } from '@daybook/infra/parking/parked-acts.ts';
+import { behindOf } from '@daybook/infra/runtime/consumer-lag.ts';
 import { runDispatcher } from '@daybook/infra/runtime/dispatcher.ts';
 import { runHousekeeping } from '@daybook/infra/runtime/housekeeping.ts';
 import { runProcess } from '@daybook/infra/runtime/run-process.ts';
@@ -59,6 +61,7 @@ export const sagas = defineService({
           schemaVersion: currentVersion,
         }),
       ),
+      watched('parked', measureParked({ database, log, signal })),
       watched('housekeeping', runHousekeeping({ database, log, signal })),
     ];
     return Promise.resolve({
@@ -70,8 +73,8 @@ export const sagas = defineService({
               async () => {
                 if (!following.has(name) || failed.has(name)) throw notReady('It does not follow its topic.');
                 const lags = await topics.lag(topic, name);
-                const behind = lags.reduce((sum, { next, end }) => sum + (end - next), 0);
-                return `${String(behind)} messages behind`;
+                const { messages, seconds } = behindOf(lags, Date.now());
+                return `${String(messages)} messages behind${messages === 0 ? '' : ` for ${seconds.toFixed(1)} s`}`;
               },
             ]),
           ),

@@ -274,6 +274,11 @@ export const telemetrySettings = z.object({
     name: 'OTEL_EXPORTER_OTLP_ENDPOINT',
     about: 'Collector of traces (OTLP over HTTP). Without it no span is recorded.',
   }),
+  readyMaxLagMs: variable(duration('s').default(60_000), {
+    name: 'READY_MAX_LAG',
+    about:
+      'How long an event may wait for a read model before `/readyz` of the projectors says 503. A bare number counts seconds.',
+  }),
 });
 
 /** Every slice by the name it has in a service's schema. */
