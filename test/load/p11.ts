@@ -1,127 +1,25 @@
-import { fork, type ChildProcess } from 'node:child_process';
-import { randomUUID } from 'node:crypto';
-import { once } from 'node:events';
-import { join } from 'node:path';
-import { setTimeout as pause } from 'node:timers/promises';
-import { postgresWakeups } from '@daybook/infra/database/wakeups.ts';
-import { contractStore } from '@daybook/infra/event-store/contract-store.ts';
-import { postgresEventStore } from '@daybook/infra/event-store/postgres.ts';
-import { makeMessageCodec } from '@daybook/infra/registry/codec.ts';
-import { postgresSchemaRegistry } from '@daybook/infra/registry/postgres.ts';
-import { relayInDatabase } from '@daybook/infra/relay/relay-output.ts';
-import { runRelay } from '@daybook/infra/relay/relay.ts';
-import { followPositions, type Positions } from '@daybook/infra/runtime/positions.ts';
-import { partitionsOfTenants } from '@daybook/infra/runtime/tenant-partitions.ts';
-import { postgresTopics } from '@daybook/infra/topics/postgres-topics.ts';
-import { memoryVault } from '@daybook/infra/vault/memory.ts';
-import type { EventStore } from '@daybook/kernel/ports/event-store.ts';
-import { eventsTopic, topicContracts } from '@daybook/schemas/contracts.ts';
-import { silentLog } from '../support/silent-log.ts';
 import type { Bar } from './bar.ts';
-import { percentile, type Sample } from './measure.ts';
-import { sampleEvent } from './sample-events.ts';
-
-const perSecond = 2_000;
-const tickMs = 5;
-const seconds = 5;
-const tenants = Array.from({ length: 20 }, () => randomUUID());
-const projection = 'prices';
+import { openVisibleChain, perSecond } from './visible-chain.ts';
 
 export const bar: Bar = {
   name: 'p11',
   title: `From the acknowledged append to the read model, ${String(perSecond)} events/s: store and relay in one process, the projector in another.`,
   prepare: async (bench) => {
-    const log = silentLog;
-    const database = await bench.database();
-    const wakeups = postgresWakeups(database, log);
-    const store = contractStore(postgresEventStore({ database, wakeups, log }), memoryVault());
-    const topics = postgresTopics({ database, wakeups, log });
-    for (const { name, partitions } of topicContracts) await topics.ensure(name, { partitions });
-    const stopping = new AbortController();
-    const relay = runRelay({
-      eventStore: store,
-      codec: makeMessageCodec({ registry: postgresSchemaRegistry(database) }),
-      output: relayInDatabase({ database, wakeups, topic: eventsTopic }),
-      log,
-      signal: stopping.signal,
-    });
-    const positions = followPositions({
-      database,
-      wakeups,
-      projections: [projection],
-      partitionOf: partitionsOfTenants(topics, eventsTopic),
-      log,
-    });
-    const projector = fork(join(import.meta.dirname, 'p11-projector.ts'), [database.url], {
-      stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
-    });
-    await once(projector, 'message');
+    const chain = await openVisibleChain(bench, 'none');
     return {
       contests: [
         {
           subject: {
             name: `99th percentile at ${String(perSecond)} events/s`,
             unit: 'ms',
-            run: () => load(store, positions),
+            run: () => chain.run(),
           },
           gate: 25,
           goal: 10,
           better: 'lower',
         },
       ],
-      close: async () => {
-        await ended(projector);
-        stopping.abort();
-        await relay;
-        await positions.close();
-        await topics.close();
-        await store.close();
-        await wakeups.close();
-      },
+      close: () => chain.close(),
     };
   },
 };
-
-async function ended(child: ChildProcess): Promise<void> {
-  const exit = once(child, 'exit');
-  child.send('stop');
-  await exit;
-}
-
-/** Appends at a steady rate, whatever comes back, and times each event from its acknowledgement. */
-async function load(store: EventStore, positions: Positions): Promise<Sample> {
-  const latenciesMs: number[] = [];
-  const underWay: Promise<void>[] = [];
-  const startedAt = performance.now();
-  const total = perSecond * seconds;
-  while (underWay.length < total) {
-    const due = Math.min(total, Math.ceil(((performance.now() - startedAt) / 1_000) * perSecond));
-    while (underWay.length < due) {
-      underWay.push(
-        visible(store, positions, underWay.length).then((ms) => {
-          latenciesMs.push(ms);
-        }),
-      );
-    }
-    await pause(tickMs);
-  }
-  await Promise.all(underWay);
-  const tookSeconds = (performance.now() - startedAt) / 1_000;
-  if (tookSeconds > seconds * 1.25) throw new Error(`The rate was not kept: ${tookSeconds.toFixed(1)} s.`);
-  return { figure: percentile(latenciesMs, 99), latenciesMs };
-}
-
-async function visible(store: EventStore, positions: Positions, index: number): Promise<number> {
-  const event = sampleEvent();
-  const tenantId = tenants[index % tenants.length] as string;
-  const { position } = await store.append(`product-${randomUUID()}`, 'no-stream', [
-    {
-      ...event,
-      data: { ...event.data, observationId: randomUUID() },
-      metadata: { ...event.metadata, tenantId },
-    },
-  ]);
-  const acknowledgedAt = performance.now();
-  await positions.waitFor(position, [projection], tenantId, 30_000);
-  return performance.now() - acknowledgedAt;
-}
