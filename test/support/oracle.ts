@@ -47,14 +47,20 @@ export async function judge(input: OracleInput): Promise<readonly string[]> {
     const events: RecordedEvent[] = [];
     for await (const page of store.readAll()) events.push(...page);
     const codec = makeMessageCodec({ registry: postgresSchemaRegistry(database) });
-    const published = await Promise.all(
-      (await readTopic(topics, eventsTopic)).map(async (message) => ({
-        partition: message.partition,
-        event: (await codec.decode(message)) as RecordedEvent,
-      })),
+    const published = await readable(codec, await readTopic(topics, eventsTopic), (event, { partition }) => ({
+      partition,
+      event: event as RecordedEvent,
+    }));
+    const requests = await readable(
+      codec,
+      await readTopic(topics, scrapeRequestsTopic),
+      (request) => request,
     );
-    const requests = await readable(codec, await readTopic(topics, scrapeRequestsTopic));
-    const observations = await readable(codec, await readTopic(topics, priceObservationsTopic));
+    const observations = await readable(
+      codec,
+      await readTopic(topics, priceObservationsTopic),
+      (observation) => observation,
+    );
     const byTopic = new Map([
       [scrapeRequestsTopic, requests],
       [priceObservationsTopic, observations],
@@ -77,12 +83,20 @@ export async function judge(input: OracleInput): Promise<readonly string[]> {
 }
 
 /** Messages of a topic; what nobody can read is parked, which `nothingIsStuck` tells. */
-async function readable(
+async function readable<T>(
   codec: MessageCodec,
   messages: readonly InMessage[],
-): Promise<readonly TopicMessage[]> {
-  const decoded = await Promise.all(messages.map((message) => codec.decode(message).catch(() => null)));
-  return decoded.filter((message): message is TopicMessage => message !== null);
+  as: (decoded: TopicMessage, message: InMessage) => T,
+): Promise<readonly T[]> {
+  const decoded = await Promise.all(
+    messages.map((message) =>
+      codec.decode(message).then(
+        (one) => [as(one, message)],
+        () => [],
+      ),
+    ),
+  );
+  return decoded.flat();
 }
 
 /** Waits until nothing is under way: the relay is at the head, every group at its end, no effect waits. */
