@@ -8,6 +8,7 @@ import {
   released,
   secondMember,
   signUps,
+  skipped,
   startAlone,
   throughPort,
   told,
@@ -28,10 +29,27 @@ export type KillCase = Readonly<{
   env?: Readonly<Record<string, string>>;
   /** Further failpoints, in the form of `FAILPOINTS`, without which this one is not reached. */
   with?: string;
+  /** The system itself dies there; what its stimulus starts then dies at the case's own failpoint. */
+  systemDiesAt?: FailpointName;
+  /** A command that dies, in place of a system, and is given once more. */
+  command?: Command;
+  /** SQL after the death that takes back what `before` has damaged. */
+  mend?: string;
+  /** A command after the new start. */
+  after?: readonly string[];
   /** The service that dies while the four others go on. Default: all of them in one process. */
   service?: string;
   /** What the oracle has to say at the end. Default: nothing. */
   finds?: RegExp;
+}>;
+
+/** A command of the `daybook` command line, on the database and the folder of the case. */
+export type Command = Readonly<{
+  args: (stage: Readonly<{ folder: string; backup: string }>) => readonly string[];
+  /** Whether a system runs meanwhile, under load. */
+  besideSystem: boolean;
+  /** How it ends when it is given again. Default: well. */
+  endsAgain?: number;
 }>;
 
 const atStart: KillCase = { nth: 1, stimulus: startAlone };
@@ -54,6 +72,61 @@ const foldAnew: KillCase = {
     end $$`,
 };
 
+/** The last event of the log is one that cannot be encoded, and the relay has not seen it. */
+const blocked: KillCase = {
+  ...atStart,
+  before: `
+    set session_replication_role = replica;
+    create table public.kept as select * from log.events order by position desc limit 1;
+    update topics.relays set position = lpad((select position - 1 from public.kept)::text, 20, '0');
+    update log.events set type = 'Strange' where position = (select position from public.kept)`,
+  mend: `
+    set session_replication_role = replica;
+    update log.events e set type = k.type from public.kept k where e.position = k.position;
+    drop table public.kept`,
+};
+
+/** A timer is due whose process throws. */
+const throwingTimer: KillCase = {
+  nth: 1,
+  stimulus: startAlone,
+  before: `
+    create table public.kept as select * from runtime.process_instances where process = 'priceChecks';
+    update runtime.process_instances set state = jsonb_set(state, '{product,schedule,cron}', '"never ever"')
+    where process = 'priceChecks';
+    update runtime.timers set fire_at = now() where process = 'priceChecks'`,
+  mend: `
+    update runtime.process_instances i set state = k.state from public.kept k
+    where (i.process, i.tenant_id, i.instance_id) = (k.process, k.tenant_id, k.instance_id);
+    drop table public.kept`,
+  after: ['parked', 'retry', '--kind', 'timer'],
+};
+
+/** The read models are folded anew, and meet an event that they cannot take in. */
+const throwingFold: KillCase = {
+  ...foldAnew,
+  before: `${foldAnew.before ?? ''};
+    set session_replication_role = replica;
+    create table public.kept as select * from log.events where type = 'ProductRenamed' order by position limit 1;
+    update log.events set data = '{"productId":null,"name":5}' where position = (select position from public.kept)`,
+  mend: `
+    set session_replication_role = replica;
+    update log.events e set data = k.data from public.kept k where e.position = k.position;
+    drop table public.kept`,
+  after: ['parked', 'retry', '--kind', 'message'],
+};
+
+const backingUp: KillCase = {
+  nth: 1,
+  command: { args: ({ folder }) => ['backup', `${folder}-backup`], besideSystem: true },
+};
+
+const restoring: KillCase = {
+  nth: 1,
+  ground: 'empty',
+  command: { args: ({ backup }) => ['restore', backup], besideSystem: false },
+};
+
 const special: Partial<Record<FailpointName, KillCase>> = {
   'command.sending': { stimulus: signUps },
   'command.sent': { stimulus: signUps },
@@ -63,7 +136,32 @@ const special: Partial<Record<FailpointName, KillCase>> = {
   'interface.swept': atStart,
   'relay.taking': atStart,
   'relay.leading': atStart,
-  'relay.published': { nth: 1, stimulus: throughPort },
+  'relay.published': { nth: 1, stimulus: throughPort, systemDiesAt: 'relay.encoded' },
+  'relay.blocking': blocked,
+  'relay.blocked': blocked,
+  'timers.parking': throwingTimer,
+  'timers.parked': throwingTimer,
+  'parking.acting': { nth: 1, stimulus: skipped },
+  'parking.acted': { nth: 1, stimulus: skipped },
+  'fold.parking': throwingFold,
+  'fold.parked': throwingFold,
+  'backup.copied': backingUp,
+  'backup.writing': backingUp,
+  'backup.written': backingUp,
+  'restore.emptied': restoring,
+  'restore.copied': restoring,
+  'restore.writing': restoring,
+  'restore.written': {
+    ...restoring,
+    command: { args: ({ backup }) => ['restore', backup], besideSystem: false, endsAgain: 1 },
+  },
+  'recover.writing': {
+    nth: 1,
+    before: `
+      set session_replication_role = replica;
+      delete from log.events where position = (select max(position) from log.events)`,
+    command: { args: () => ['recover'], besideSystem: false },
+  },
   'relay.resigning': atStop,
   'relay.resigned': atStop,
   'snapshot.writing': { nth: 1, stimulus: longStream, env: { SNAPSHOT_EVERY: '20' } },

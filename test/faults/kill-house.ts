@@ -9,6 +9,7 @@ import { callerOf, signUp, type Person } from '../support/caller.ts';
 import { startLoad } from '../support/load.ts';
 import { settled } from '../support/oracle.ts';
 import { serverUrl, templateName } from '../support/postgres.ts';
+import { startDaybook } from '../support/processes.ts';
 import { startSystem, type Addresses } from '../support/system.ts';
 
 /** What a case starts from: a system that ran, one that was only migrated, or an empty database. */
@@ -21,6 +22,8 @@ export type KillHouse = Readonly<{
   /** The person of the used ground, to be called where a system answers at the moment. */
   personAt: (addresses: Addresses) => Person;
   newDatabase: (ground: Ground) => Promise<Readonly<{ url: string; drop: () => Promise<void> }>>;
+  /** A backup of the used ground, made when it is first asked for. */
+  backup: () => Promise<string>;
   newFolder: () => Promise<Readonly<{ path: string; remove: () => Promise<void> }>>;
   close: () => Promise<void>;
 }>;
@@ -47,8 +50,8 @@ export async function openKillHouse(): Promise<KillHouse> {
   await load.acknowledged(2);
   await load.stop();
   await settled(system.databaseUrl);
-  await system.discard();
-  let count = 0;
+  await system.stop();
+  let backup: Promise<string> | undefined;
   return {
     shop,
     env,
@@ -59,23 +62,42 @@ export async function openKillHouse(): Promise<KillHouse> {
         call: (method, path, more) => call(method, path, { token: person.token, ...more }),
       };
     },
-    newDatabase: async (ground) => {
-      count += 1;
-      const name = `kill_${String(process.pid)}_${String(count)}`;
-      const template = { used: prototype, migrated: templateName, empty: 'template0' }[ground];
-      await onServer(`create database ${name} template ${template} strategy file_copy`);
-      const drop = (): Promise<void> => onServer(`drop database if exists ${name} with (force)`);
-      return { url: serverUrl(name), drop };
-    },
+    newDatabase,
+    backup: () => (backup ??= backUp(env, system.folder)),
     newFolder: async () => {
       const path = await mkdtemp(join(tmpdir(), 'daybook-kill-'));
       return { path, remove: () => rm(path, { recursive: true, force: true }) };
     },
     close: async () => {
       await shop.close();
+      await system.discard();
       await onServer(`drop database if exists ${prototype} with (force)`);
     },
   };
+}
+
+let count = 0;
+
+async function newDatabase(ground: Ground): ReturnType<KillHouse['newDatabase']> {
+  count += 1;
+  const name = `kill_${String(process.pid)}_${String(count)}`;
+  const template = { used: prototype, migrated: templateName, empty: 'template0' }[ground];
+  await onServer(`create database ${name} template ${template} strategy file_copy`);
+  const drop = (): Promise<void> => onServer(`drop database if exists ${name} with (force)`);
+  return { url: serverUrl(name), drop };
+}
+
+/** From a copy: the ground itself has to stay without connections, to be copied by others meanwhile. */
+async function backUp(env: Readonly<Record<string, string>>, folder: string): Promise<string> {
+  const into = join(folder, 'backup-of-the-used-ground');
+  const copy = await newDatabase('used');
+  try {
+    const made = startDaybook(['backup', into], { ...env, DATABASE_URL: copy.url, DAYBOOK_DATA: folder });
+    if ((await made.ended) !== 0) throw new Error(`There is no backup:\n${made.output()}`);
+    return into;
+  } finally {
+    await copy.drop();
+  }
 }
 
 /** Runs a statement in a database of its own connection. */

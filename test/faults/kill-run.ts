@@ -1,4 +1,5 @@
 /** One case of the kill matrix: a system dies at a failpoint, comes back without it, and is judged. */
+import { rm } from 'node:fs/promises';
 import { failpointSays } from '@daybook/infra/failpoints/failpoint.ts';
 import type { FailpointName } from '@daybook/infra/failpoints/names.ts';
 import { callerOf, signUp, type Person } from '../support/caller.ts';
@@ -8,7 +9,7 @@ import { watchRecovery } from '../support/oracle-recovery.ts';
 import { judge, settled } from '../support/oracle.ts';
 import { startDaybook, type DaybookProcess } from '../support/processes.ts';
 import { readyLine, startSystem, type System } from '../support/system.ts';
-import { killCaseOf, type KillCase } from './kill-cases.ts';
+import { killCaseOf, type Command, type KillCase } from './kill-cases.ts';
 import { inDatabase, mailsIn, type KillHouse } from './kill-house.ts';
 import { underLoad, type Scene } from './kill-stimuli.ts';
 
@@ -64,7 +65,8 @@ type Closing = (() => Promise<unknown>)[];
 async function die(stage: Stage, closing: Closing): Promise<Death> {
   const { house, name, plan, databaseUrl } = stage;
   const env = { ...house.env, ...plan.env };
-  const armed = { FAILPOINTS: [`${name}:${String(plan.nth ?? 2)}:kill`, plan.with].filter(Boolean).join() };
+  const hit = plan.systemDiesAt === undefined ? `${name}:${String(plan.nth ?? 2)}` : `${plan.systemDiesAt}:2`;
+  const armed = { FAILPOINTS: [`${hit}:kill`, plan.with].filter(Boolean).join() };
   const addresses = { commands: '', queries: '' };
   const { victim, ready, again } = await startVictim(stage, { ...env, ...armed }, addresses, closing);
   closing.push(() => endProcess(victim));
@@ -80,6 +82,7 @@ async function die(stage: Stage, closing: Closing): Promise<Death> {
     dead,
     ready,
     call: callerOf(addresses),
+    person,
     load: (options) => {
       const load = loadOf(house, person, options);
       loads.push(load);
@@ -107,13 +110,15 @@ type Victim = Readonly<{ victim: DaybookProcess; ready: Promise<void>; again: ()
 
 /** All services in one process, or one service beside the four others. Addresses are told once they are known. */
 async function startVictim(
-  { plan, databaseUrl, folder }: Stage,
+  stage: Stage,
   env: Readonly<Record<string, string>>,
   addresses: Death['addresses'],
   closing: Closing,
 ): Promise<Victim> {
+  const { plan, databaseUrl, folder } = stage;
   const { FAILPOINTS = '', ...calm } = env;
-  const { service } = plan;
+  const { service, command } = plan;
+  if (command !== undefined) return startCommand(stage, command, env, addresses, closing);
   if (service !== undefined) {
     const envOf = { [service]: { FAILPOINTS } };
     const system = await startSystem({ mode: 'five processes', folder, databaseUrl, env: calm, envOf });
@@ -143,6 +148,35 @@ async function startVictim(
     return system;
   };
   return { victim, ready, again };
+}
+
+/** A command, beside a system or by itself; a system runs when it has ended well. */
+async function startCommand(
+  { house, databaseUrl, folder }: Stage,
+  { args, besideSystem, endsAgain = 0 }: Command,
+  env: Readonly<Record<string, string>>,
+  addresses: Death['addresses'],
+  closing: Closing,
+): Promise<Victim> {
+  const { FAILPOINTS = '', ...calm } = env;
+  const startUp = async (): Promise<System> => {
+    const system = await startSystem({ mode: 'one process', folder, databaseUrl, env: calm });
+    closing.push(system.discard);
+    return system;
+  };
+  const beside = besideSystem ? await startUp() : undefined;
+  Object.assign(addresses, beside?.addresses);
+  const own = { ...calm, DATABASE_URL: databaseUrl, DAYBOOK_DATA: folder };
+  const words = args({ folder, backup: await house.backup() });
+  closing.push(() => rm(`${folder}-backup`, { recursive: true, force: true }));
+  const again = async (): Promise<System> => {
+    const repeat = startDaybook(words, own);
+    const code = await repeat.ended;
+    if (code !== endsAgain)
+      throw new Error(`daybook ${words.join(' ')} ended with ${String(code)}:\n${repeat.output()}`);
+    return beside ?? (await startUp());
+  };
+  return { victim: startDaybook(words, { ...own, FAILPOINTS }), ready: Promise.resolve(), again };
 }
 
 /** Without limits of rate, since all requests of a test come from one address. */
@@ -181,15 +215,23 @@ async function diedAt(name: FailpointName, died: DaybookProcess): Promise<void> 
 async function comeBack(stage: Stage, death: Death, closing: Closing): Promise<Comeback> {
   const { house, plan, databaseUrl, folder } = stage;
   const { addresses, loads, beside } = death;
-  const used = (plan.ground ?? 'used') === 'used';
+  const used = plan.ground === undefined || plan.command !== undefined;
+  if (plan.mend !== undefined) await inDatabase(databaseUrl, plan.mend);
   const began = performance.now();
-  const watch = used && addresses.commands !== '' ? watchRecovery(house.personAt(addresses).call) : undefined;
+  const watch =
+    used && plan.command === undefined && addresses.commands !== ''
+      ? watchRecovery(house.personAt(addresses).call)
+      : undefined;
   closing.push(async () => watch?.stop());
   const system = await death.again();
   Object.assign(addresses, system.addresses);
   const recovery = await watch?.stop();
   const readyMs = recovery?.readyMs ?? performance.now() - began;
   for (const load of loads) await load.repeat();
+  if (plan.after !== undefined) {
+    const env = { ...house.env, DATABASE_URL: databaseUrl, DAYBOOK_DATA: folder };
+    await startDaybook(plan.after, env).ended;
+  }
   const person = used ? house.personAt(addresses) : await signUp(callerOf(addresses));
   const after = loadOf(house, person, { pages: 1 });
   await after.acknowledged(4);

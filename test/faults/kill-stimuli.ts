@@ -4,9 +4,9 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { openDatabase } from '@daybook/infra/database/database.ts';
 import { memoryWakeups } from '@daybook/infra/database/wakeups.ts';
 import { postgresTopics } from '@daybook/infra/topics/postgres-topics.ts';
-import type { Topics } from '@daybook/kernel/ports/topics.ts';
+import type { DeadLetter, Topics } from '@daybook/kernel/ports/topics.ts';
 import { priceObservationsTopic } from '@daybook/schemas/topics.ts';
-import { signUp, type Caller } from '../support/caller.ts';
+import { signUp, type Caller, type Person } from '../support/caller.ts';
 import { eventually } from '../support/eventually.ts';
 import type { Load } from '../support/load.ts';
 import { startScript, type DaybookProcess } from '../support/processes.ts';
@@ -26,6 +26,8 @@ export type Scene = Readonly<{
   /** Resolves once it is ready, or dead. */
   ready: Promise<void>;
   call: Caller;
+  /** Of the used ground. */
+  person: Person;
   /** Starts callers; their commands are repeated and judged at the end. */
   load: (options?: Readonly<{ pages?: number; callers?: number }>) => Load;
   /** Systems that run beside it, to be ended with the case. */
@@ -98,7 +100,7 @@ export const secondMember: Stimulus = async ({ ready, load, dead, beside, databa
 export const poison: Stimulus = async (scene) => {
   await scene.ready;
   scene.load();
-  await withTopics(scene, publishPoison);
+  await withTopics(scene, (topics) => publishPoison(topics));
   await scene.dead;
   return undefined;
 };
@@ -109,15 +111,22 @@ export const released: Stimulus = async (scene) => {
   scene.load();
   await withTopics(scene, async (topics) => {
     await publishPoison(topics);
-    const letter = await eventually(
-      async () => {
-        const [parked] = await topics.deadLetters(priceObservationsTopic);
-        if (parked === undefined) throw new Error('Nothing is parked.');
-        return parked;
-      },
-      { withinMs: 30_000 },
-    );
-    await topics.release(letter.id);
+    await topics.release((await firstLetter(topics)).id);
+  });
+  await scene.dead;
+  return undefined;
+};
+
+/** A message that nobody can read is parked, and skipped by a person of its tenant. */
+export const skipped: Stimulus = async (scene) => {
+  await scene.ready;
+  scene.load();
+  await withTopics(scene, async (topics) => {
+    await publishPoison(topics, scene.person.tenantId);
+    const { id } = await firstLetter(topics);
+    const path = `/v1/operations/parked/message-${String(id)}/skip`;
+    // The answer may be lost with the process.
+    await scene.person.call('POST', path, { body: { reason: 'Nobody can read it.' } }).catch(() => undefined);
   });
   await scene.dead;
   return undefined;
@@ -162,7 +171,21 @@ async function withTopics(
   }
 }
 
-const publishPoison = (topics: Topics): Promise<void> =>
+const publishPoison = (topics: Topics, tenantId = 'nobody'): Promise<void> =>
   topics.publish(priceObservationsTopic, [
-    { key: 'poison', value: Buffer.from('nobody reads this'), headers: { ce_type: 'PriceObservation' } },
+    {
+      key: 'poison',
+      value: Buffer.from('nobody reads this'),
+      headers: { ce_type: 'PriceObservation', ce_tenantid: tenantId },
+    },
   ]);
+
+const firstLetter = (topics: Topics): Promise<DeadLetter> =>
+  eventually(
+    async () => {
+      const [parked] = await topics.deadLetters(priceObservationsTopic);
+      if (parked === undefined) throw new Error('Nothing is parked.');
+      return parked;
+    },
+    { withinMs: 30_000 },
+  );

@@ -65,7 +65,8 @@ export function startLoad(options: LoadOptions): Load {
 
   const next = (): Sent => {
     const key = randomUUID();
-    if (tracked < pages) {
+    // Before a product is known there is nothing to rename.
+    if (tracked < pages || products.length === 0) {
       tracked += 1;
       return { method: 'POST', path: '/v1/market/products', body: { url: page(tracked) }, key };
     }
@@ -124,12 +125,12 @@ export function startLoad(options: LoadOptions): Load {
     },
     repeat: async () => {
       for (const sent of unknown) {
-        const answer = await send(sent);
+        const answer = await insist(sent);
         must(answer, 200, 201, 202, 204);
         note(sent, answer);
       }
       for (const { sent, answer } of [...answers.values()].slice(-20)) {
-        const again = await send(sent);
+        const again = await insist(sent);
         if (again.status !== answer.status || JSON.stringify(again.body) !== JSON.stringify(answer.body)) {
           throw new Error(
             `A repeat of ${sent.method} ${sent.path} answers otherwise: ${JSON.stringify(again.body)}`,
