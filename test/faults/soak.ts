@@ -88,7 +88,7 @@ async function soak(): Promise<number> {
 
   const subject = { system, server, proxy, clocks, restart: keeper.restart };
   const lasting: Promise<void>[] = [];
-  const end = began + minutes * 60_000;
+  const end = performance.now() + minutes * 60_000;
   while (performance.now() < end) {
     const { says, run } = chance.oneOf(soakFaults)(subject, chance);
     say(says);
