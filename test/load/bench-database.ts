@@ -29,9 +29,12 @@ export function makeDatabases(
   return {
     empty: create,
     migrated: async (options = {}) => {
-      const database = openDatabase({ url: await create(), log: silentLog, ...options });
+      const url = await create();
+      const migrating = openDatabase({ url, log: silentLog });
+      await migrate(migrating);
+      await migrating.close();
+      const database = openDatabase({ url, log: silentLog, ...options });
       opened.push(database);
-      await migrate(database);
       return database;
     },
     close: async () => {
