@@ -20,6 +20,7 @@ export async function readModelsAreFolds(
   for (const { partition, event } of published) {
     if (event.position > (ends.get(partition) ?? '')) ends.set(partition, event.position);
   }
+  const head = events.at(-1)?.position ?? '';
   for (const projection of allProjections) {
     const expected = foldBatch(projection, touchesOf(projection, events), new Map()).upserts;
     const want = expected.map(({ tenantId, row }) => line(projection, tenantId, row)).toSorted();
@@ -35,7 +36,9 @@ export async function readModelsAreFolds(
     );
     for (const [partition, end] of ends) {
       const at = rows.find((row) => row.partition === partition)?.position;
-      if (at !== end) wrong.push(`${name} is at ${String(at)} of ${end} in partition ${String(partition)}`);
+      // One that read the log itself stands where it ended, in every partition.
+      if (at === undefined || at < end || at > head)
+        wrong.push(`${name} is at ${String(at)} of ${end} in partition ${String(partition)}`);
     }
   }
   return wrong;
