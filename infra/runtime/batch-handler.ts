@@ -1,6 +1,12 @@
 import { isDaybookError } from '@daybook/kernel/errors.ts';
 import type { Log } from '@daybook/kernel/ports/outside.ts';
-import { done, type Batch, type InMessage, type Verdict } from '@daybook/kernel/ports/topics.ts';
+import {
+  done,
+  type Batch,
+  type InMessage,
+  type SetAsideKeys,
+  type Verdict,
+} from '@daybook/kernel/ports/topics.ts';
 import { isDriverError, translateDatabaseError } from '../database/database.ts';
 import { thrownText } from '../parking/failure-text.ts';
 import { withBatchSpan } from '../telemetry/tracing.ts';
@@ -44,7 +50,7 @@ export type BatchWork = Readonly<{
   takeIn: (
     partition: number,
     messages: readonly InMessage[],
-    poison?: Poison,
+    more?: Readonly<{ poison?: Poison; keys?: SetAsideKeys }>,
   ) => Promise<Readonly<{ poison?: Poison }>>;
   /** Something failed: what is kept in memory of the partition may be out of date. */
   forget: (partition: number) => void;
@@ -64,24 +70,32 @@ export function batchHandler(work: BatchWork): (batch: Batch) => Promise<Verdict
   const { takeIn, log, what } = work;
   const failures = new Map<number, number>();
 
-  async function handle(partition: number, messages: readonly InMessage[]): Promise<Verdict> {
+  async function handle({ partition, messages, keys }: Batch): Promise<Verdict> {
+    const aside = keys === undefined ? {} : { keys };
     try {
-      const { poison } = await takeIn(partition, messages);
+      const { poison } = await takeIn(partition, messages, aside);
       return poison === undefined ? done : park(poison.index, poison.reason);
     } catch (error) {
       if (!(error instanceof InputRefused)) throw error;
-      return await oneByOne(partition, messages);
+      return await oneByOne(partition, messages, aside);
     }
   }
 
-  async function oneByOne(partition: number, messages: readonly InMessage[]): Promise<Verdict> {
+  async function oneByOne(
+    partition: number,
+    messages: readonly InMessage[],
+    aside: Readonly<{ keys?: SetAsideKeys }>,
+  ): Promise<Verdict> {
     for (const [index, message] of messages.entries()) {
       try {
-        const { poison } = await takeIn(partition, [message]);
+        const { poison } = await takeIn(partition, [message], aside);
         if (poison !== undefined) return park(index, poison.reason);
       } catch (error) {
         if (!(error instanceof InputRefused)) throw error;
-        await takeIn(partition, [], { index: 0, tenantId: message.key, reason: error.message });
+        await takeIn(partition, [], {
+          ...aside,
+          poison: { index: 0, tenantId: message.key, reason: error.message },
+        });
         return park(index, error.message);
       }
     }
@@ -98,13 +112,14 @@ export function batchHandler(work: BatchWork): (batch: Batch) => Promise<Verdict
       : { do: 'retry', afterMs: backOffMs(engineAway, times), reason };
   }
 
-  return async ({ partition, messages }) => {
+  return async (batch) => {
+    const { partition, messages } = batch;
     try {
       const verdict = await withBatchSpan(
         what,
         { attributes: { 'messaging.batch.message_count': messages.length } },
         () => messages.map(({ headers }) => headers['traceparent']),
-        () => handle(partition, messages),
+        () => handle(batch),
       );
       failures.delete(partition);
       if (verdict.do === 'park') log.error('A message is parked.', { what, reason: verdict.reason });

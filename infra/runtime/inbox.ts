@@ -1,6 +1,6 @@
 import { DaybookError, isDaybookError } from '@daybook/kernel/errors.ts';
 import type { Position, RecordedEvent } from '@daybook/kernel/event.ts';
-import type { InMessage } from '@daybook/kernel/ports/topics.ts';
+import type { InMessage, SetAsideKeys } from '@daybook/kernel/ports/topics.ts';
 import type { MessageCodec } from '../registry/codec.ts';
 import { appliedUpTo, type Checkpoint, type HoldChanges } from './checkpoints.ts';
 
@@ -67,18 +67,41 @@ export function storedInbox(
   };
 }
 
-/** The holds after a batch: those of `advanced`, and the poisoned tenant held at the last event of it that is in. */
+/** What is known of tenants' messages that wait elsewhere, beside a batch that moves the checkpoint to a position. */
+export type Beside = Readonly<{
+  position: Position;
+  keys?: SetAsideKeys;
+  /** Nobody else moved the checkpoint since the batch before. */
+  isOwn: boolean;
+}>;
+
+/**
+ * The holds after a batch: those of `advanced`, and
+ * - a tenant of which a message waits between those of the batch is held where it is, lest the checkpoint move past it,
+ * - a tenant of which nothing waits any more is held no longer,
+ * - the poisoned tenant is held at the last event of it that is in.
+ */
 export function holdsWith(
   holds: HoldChanges,
   checkpoint: Checkpoint,
   { arrivals, poison }: Inbox,
+  { position: reached, keys, isOwn }: Beside,
 ): HoldChanges {
-  if (poison === undefined) return holds;
+  const changes = new Map(holds);
+  for (const tenantId of keys?.waiting ?? []) {
+    if (!checkpoint.holds.has(tenantId)) changes.set(tenantId, { position: checkpoint.position, reason: '' });
+  }
+  for (const tenantId of isOwn ? (keys?.freed ?? []) : []) {
+    const held = checkpoint.holds.get(tenantId);
+    if (held !== undefined && held <= reached && keys?.waiting.has(tenantId) !== true)
+      changes.set(tenantId, null);
+  }
+  if (poison === undefined) return changes;
   const { tenantId, reason } = poison;
   const position =
     arrivals.findLast((arrival) => arrival.tenantId === tenantId)?.position ??
     appliedUpTo(checkpoint, tenantId);
-  return new Map([...holds, [tenantId, { position, reason }]]);
+  return changes.set(tenantId, { position, reason });
 }
 
 /** The checkpoint as it stands once a batch is written. */

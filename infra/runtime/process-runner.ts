@@ -1,7 +1,7 @@
 import type { Position, RecordedEvent } from '@daybook/kernel/event.ts';
 import { isDaybookError } from '@daybook/kernel/errors.ts';
 import type { Log } from '@daybook/kernel/ports/outside.ts';
-import type { Batch, InMessage, Verdict } from '@daybook/kernel/ports/topics.ts';
+import type { Batch, InMessage, SetAsideKeys, Verdict } from '@daybook/kernel/ports/topics.ts';
 import type { AnyProcess, TopicMessage } from '@daybook/kernel/process.ts';
 import { eventsTopic } from '@daybook/schemas/topics.ts';
 import type { Database } from '../database/database.ts';
@@ -74,15 +74,20 @@ export function makeProcessRunner(options: ProcessRunnerOptions): ProcessRunner 
   async function takeEvents(
     partition: number,
     read: (checkpoint: Checkpoint) => Inbox | Promise<Inbox>,
-    fromStore = false,
+    { fromStore = false, keys }: Readonly<{ fromStore?: boolean; keys?: SetAsideKeys }> = {},
   ): Promise<Inbox> {
     for (;;) {
+      const isOwn = known.has(partition);
       const checkpoint = known.get(partition) ?? (await readCheckpoint(database.pool, consumer, partition));
       const inbox = await read(checkpoint);
       await failpoint('process.read');
       if (inbox.arrivals.length === 0 && inbox.poison === undefined) return inbox;
       const { position, holds } = advanced(checkpoint, inbox.arrivals);
-      const allHolds = holdsWith(holds, checkpoint, inbox);
+      const allHolds = holdsWith(holds, checkpoint, inbox, {
+        position,
+        isOwn,
+        ...(keys === undefined ? {} : { keys }),
+      });
       const inputs = inbox.arrivals.flatMap(({ event }) => (event === undefined ? [] : [event]));
       const { moves } = checkpoint;
       const fence = (querier: Querier): Promise<boolean> =>
@@ -160,19 +165,22 @@ export function makeProcessRunner(options: ProcessRunnerOptions): ProcessRunner 
 
   return {
     takeStored: async (partition, events) => {
-      await takeEvents(partition, (checkpoint) => storedInbox(events, checkpoint, process.handles), true);
+      await takeEvents(partition, (checkpoint) => storedInbox(events, checkpoint, process.handles), {
+        fromStore: true,
+      });
     },
     holdStored: async (partition, tenantId, reason) => {
       const poison: Poison = { index: 0, tenantId, reason };
-      await takeEvents(partition, () => ({ arrivals: [], poison }), true);
+      await takeEvents(partition, () => ({ arrivals: [], poison }), { fromStore: true });
       return appliedUpTo(await readCheckpoint(database.pool, consumer, partition), tenantId);
     },
     handle: batchHandler({
       what: `process ${process.name}`,
       log,
       takeIn: isOnEvents(process)
-        ? (partition, messages, poison) => takeEvents(partition, readNew(messages, poison))
-        : (_, messages, poison) => takeMessages(messages, poison),
+        ? (partition, messages, { poison, keys } = {}) =>
+            takeEvents(partition, readNew(messages, poison), keys === undefined ? {} : { keys })
+        : (_, messages, { poison } = {}) => takeMessages(messages, poison),
       forget: (partition) => known.delete(partition),
     }),
   };

@@ -1,5 +1,5 @@
 import type { Log } from '@daybook/kernel/ports/outside.ts';
-import type { Batch, InMessage, Verdict } from '@daybook/kernel/ports/topics.ts';
+import type { Batch, InMessage, SetAsideKeys, Verdict } from '@daybook/kernel/ports/topics.ts';
 import type { AnyProjection, Row } from '@daybook/kernel/projection.ts';
 import { coalesced } from '../database/coalesced.ts';
 import type { Database } from '../database/database.ts';
@@ -9,7 +9,15 @@ import type { MessageCodec } from '../registry/codec.ts';
 import { batchHandler, InputRefused, refusedOr, refusing } from './batch-handler.ts';
 import { advanced, readCheckpoint, type Checkpoint, type Consumer } from './checkpoints.ts';
 import { foldBatch, touchesOf, type RowChanges, type Touch } from './fold-batch.ts';
-import { holdsWith, movedCheckpoint, readInbox, type Arrival, type Inbox, type Poison } from './inbox.ts';
+import {
+  holdsWith,
+  movedCheckpoint,
+  readInbox,
+  type Arrival,
+  type Beside,
+  type Inbox,
+  type Poison,
+} from './inbox.ts';
 import { readModelRows, type ReadModelRows, type WrittenBatch } from './read-model-rows.ts';
 import { followedBuild } from './rebuild/builds.ts';
 
@@ -73,10 +81,15 @@ export function makeProjector(options: ProjectorOptions): Projector {
   }
 
   /** Projects messages until the checkpoint it began with is still the one it moves. */
-  async function project(partition: number, messages: readonly InMessage[], poison?: Poison): Promise<Inbox> {
+  async function project(
+    partition: number,
+    messages: readonly InMessage[],
+    { poison, keys }: Readonly<{ poison?: Poison; keys?: SetAsideKeys }> = {},
+  ): Promise<Inbox> {
     for (;;) {
       const opened = present();
       const own = await opened;
+      const isOwn = own.known.has(partition);
       const checkpoint = await checkpointOf(own, partition);
       const inbox =
         poison === undefined
@@ -84,7 +97,8 @@ export function makeProjector(options: ProjectorOptions): Projector {
           : { arrivals: [], poison };
       await failpoint('projector.read');
       if (inbox.arrivals.length === 0 && inbox.poison === undefined) return inbox;
-      if (await settle(own, checkpoint, inbox)) return inbox;
+      if (await settle(own, checkpoint, inbox, { isOwn, ...(keys === undefined ? {} : { keys }) }))
+        return inbox;
       log.info('Somebody else moved the checkpoint; the batch begins anew.', {
         projection: projection.name,
         partition,
@@ -101,9 +115,14 @@ export function makeProjector(options: ProjectorOptions): Projector {
     return checkpoint;
   }
 
-  async function settle(own: Followed, checkpoint: Checkpoint, inbox: Inbox): Promise<boolean> {
+  async function settle(
+    own: Followed,
+    checkpoint: Checkpoint,
+    inbox: Inbox,
+    beside: Omit<Beside, 'position'>,
+  ): Promise<boolean> {
     const { position, holds } = advanced(checkpoint, inbox.arrivals);
-    const allHolds = holdsWith(holds, checkpoint, inbox);
+    const allHolds = holdsWith(holds, checkpoint, inbox, { ...beside, position });
     const changes = await changesOf(own, inbox.arrivals);
     await failpoint('projector.folded');
     const { partition, moves } = checkpoint;

@@ -1,4 +1,4 @@
-import type { InMessage } from '@daybook/kernel/ports/topics.ts';
+import type { InMessage, SetAsideKeys } from '@daybook/kernel/ports/topics.ts';
 import { makeBell, type Bell } from './bell.ts';
 import type { Fetched, Held, ReleasedLetter, Want } from './group-ledger.ts';
 
@@ -9,6 +9,7 @@ export type Delivery =
       messages: readonly InMessage[];
       /** Offsets among them whose key is blocked: set aside unseen by the handler. */
       waiting: readonly number[];
+      keys?: SetAsideKeys;
       /** All messages the delivery covers, those waiting included. */
       covered: readonly InMessage[];
       next: number;
@@ -37,6 +38,8 @@ export type HeldPartition = {
   lettersInHand: boolean;
   lettersSettled: number;
   blocked: Set<string>;
+  /** Blocked no more since the last batch of the log. */
+  freed: Set<string>;
   /** A delivery that comes again. */
   again: Delivery | null;
   attempts: number;
@@ -63,6 +66,7 @@ export function holdPartition(held: Held, now: number): HeldPartition {
     lettersInHand: false,
     lettersSettled: 0,
     blocked: new Set(),
+    freed: new Set(),
     again: null,
     attempts: held.attempts,
     triedTo: held.triedTo,
@@ -126,7 +130,22 @@ function takeFromLog(part: HeldPartition, maxBatch: number): Delivery | null {
   const last = covered.at(-1);
   if (last === undefined) return null;
   part.buffer = part.buffer.slice(taken);
-  return { of: 'log', messages, waiting, covered, next: last.offset + 1 };
+  const keys = { waiting: keysOf(covered, waiting), freed: part.freed };
+  part.freed = new Set();
+  return {
+    of: 'log',
+    messages,
+    waiting,
+    covered,
+    next: last.offset + 1,
+    ...(keys.waiting.size + keys.freed.size === 0 ? {} : { keys }),
+  };
+}
+
+function keysOf(messages: readonly InMessage[], offsets: readonly number[]): ReadonlySet<string> {
+  if (offsets.length === 0) return new Set();
+  const chosen = new Set(offsets);
+  return new Set(messages.filter(({ offset }) => chosen.has(offset)).map(({ key }) => key));
 }
 
 function attempted(part: HeldPartition, message: InMessage): InMessage {

@@ -88,7 +88,13 @@ async function ask(part: HeldPartition, delivery: Delivery, context: WorkerConte
   const { topic, handler, log } = context;
   const fields = { topic, partition: part.partition, offset: delivery.messages[0]?.offset };
   try {
-    const verdict = await handler({ topic, partition: part.partition, messages: delivery.messages });
+    const keys = delivery.of === 'log' && delivery.keys !== undefined ? { keys: delivery.keys } : {};
+    const verdict = await handler({
+      topic,
+      partition: part.partition,
+      messages: delivery.messages,
+      ...keys,
+    });
     if (verdict.do === 'park' && delivery.messages[verdict.index] === undefined) {
       throw new RangeError(`The batch has no message ${String(verdict.index)} to park.`);
     }
@@ -185,7 +191,10 @@ async function settleLetters(
   });
   if (keys === null) lose(part);
   else if (keys !== undefined && verdict.do === 'park') countParked(context.topic, context.group);
-  keys?.forEach((key) => part.blocked.delete(key));
+  keys?.forEach((key) => {
+    part.blocked.delete(key);
+    part.freed.add(key);
+  });
   // The rest is fetched anew: what follows a letter parked again for its key is no longer released.
   part.letters = [];
   part.lettersInHand = false;

@@ -23,6 +23,15 @@ export type Batch = Readonly<{
   topic: string;
   partition: number;
   messages: readonly InMessage[];
+  /** Keys whose messages are or were set aside for the group, where that matters to the batch. */
+  keys?: SetAsideKeys;
+}>;
+
+export type SetAsideKeys = Readonly<{
+  /** Messages of theirs stand between those of the batch and wait as dead letters. */
+  waiting: ReadonlySet<string>;
+  /** The last of their dead letters was handled since the batch before: nothing of theirs waits any more. */
+  freed: ReadonlySet<string>;
 }>;
 
 /** What a handler says of a batch. Nothing counts as handled before the verdict. */
