@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import pg from 'pg';
 import type { Log } from '@daybook/kernel/ports/outside.ts';
 import type { Database } from './database.ts';
@@ -76,6 +77,12 @@ function makeWakeup(onClose: () => void): { wakeup: Wakeup; signal: () => void }
 /** PostgreSQL's notification channel for all of ours; the payload names the channel. */
 const postgresChannel = 'daybook';
 
+/**
+ * Least time from one notification to the next: the first goes out at once, those that follow it go together. One after
+ * each append of a single caller took a third of the time of the process that appends, and as much of the server's.
+ */
+const spacingMs = 1;
+
 /** Pause before the listening connection is opened again. */
 const reconnectMs = 500;
 
@@ -132,10 +139,15 @@ export function postgresWakeups(database: Database, log: Log): Wakeups {
       const channels = [...outgoing].slice(0, 100);
       channels.forEach((channel) => outgoing.delete(channel));
       try {
-        await client?.query('select pg_notify($1, $2)', [postgresChannel, [sender, ...channels].join(' ')]);
+        await client?.query({
+          name: 'wakeups.notify',
+          text: 'select pg_notify($1, $2)',
+          values: [postgresChannel, [sender, ...channels].join(' ')],
+        });
       } catch {
         // Lost: the pollers see it at their next turn.
       }
+      if (!closed) await pause(spacingMs);
     }
     sending = undefined;
   }

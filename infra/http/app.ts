@@ -1,4 +1,4 @@
-import express, { Router, type ErrorRequestHandler, type Express } from 'express';
+import express, { Router, type ErrorRequestHandler, type Express, type RequestHandler } from 'express';
 import type { Log } from '@daybook/kernel/ports/outside.ts';
 import type { Readiness } from '../platform.ts';
 import type { AccessTokens } from '../tokens/access-tokens.ts';
@@ -78,7 +78,7 @@ function keyRoutes(tokens: Pick<AccessTokens, 'publicKeys'>): Router {
 }
 
 /** OPTIONS says which methods a path has, over all routers; each of them would tell its own only. */
-function methodsAsked(document: OpenApiDocument): Router {
+function methodsAsked(document: OpenApiDocument): RequestHandler {
   const router = Router({ caseSensitive: true });
   for (const { path, route, allow } of knownPaths(document)) {
     router.options(route, (request, response) => {
@@ -86,7 +86,11 @@ function methodsAsked(document: OpenApiDocument): Router {
       response.set('allow', allow).status(204).end();
     });
   }
-  return router;
+  // Other methods need not be held against every path.
+  return (request, response, next) => {
+    if (request.method === 'OPTIONS') router(request, response, next);
+    else next();
+  };
 }
 
 /** What no route of a known path took is told 405. */

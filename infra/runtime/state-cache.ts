@@ -42,7 +42,7 @@ type Entry = Readonly<{ decider: object; kept: KeptState; bytes: number }>;
 const entryBytes = 512;
 
 /**
- * A bounded cache: the stream unused for longest makes room. A state larger than a quarter of the whole is not kept.
+ * A bounded cache: the stream that was put longest ago makes room; every use of a state ends in a `put`. A state larger than a quarter of the whole is not kept.
  */
 export function makeStateCache({
   maxStreams = 50_000,
@@ -74,13 +74,7 @@ export function makeStateCache({
   }
 
   return {
-    get: (of) => {
-      const entry = find(of);
-      if (entry === undefined) return undefined;
-      entries.delete(of.stream);
-      entries.set(of.stream, entry);
-      return entry.kept;
-    },
+    get: (of) => find(of)?.kept,
     put: (of, kept) => {
       const before = find(of)?.kept;
       if (before !== undefined && before.revision > kept.revision) return;

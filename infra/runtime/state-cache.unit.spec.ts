@@ -20,10 +20,10 @@ function kept(revision: number, state: unknown = {}): KeptState {
   };
 }
 
-test('the stream unused for longest makes room', () => {
+test('the stream that was put longest ago makes room', () => {
   const cache = makeStateCache({ maxStreams: 3 });
   for (const name of ['a', 'b', 'c']) cache.put(of(name), kept(1));
-  cache.get(of('a'));
+  cache.put(of('a'), kept(1));
   cache.put(of('b'), kept(2));
   cache.put(of('d'), kept(1));
   expect(['a', 'b', 'c', 'd'].map((name) => cache.get(of(name))?.revision)).toEqual([1, 2, undefined, 1]);
