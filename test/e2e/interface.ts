@@ -3,6 +3,7 @@ import { inputSuite } from './input.suite.ts';
 import { lineageSuite } from './lineage.suite.ts';
 import { marketSuite } from './market.suite.ts';
 import { outcomesSuite } from './outcomes.suite.ts';
+import { parkedSuite } from './parked.suite.ts';
 import { signUpSuite } from './sign-up.suite.ts';
 import type { Stage } from './stage.ts';
 import { tenantsSuite } from './tenants.suite.ts';
@@ -17,4 +18,5 @@ export const interfaceSuites: readonly Suite[] = [
   lineageSuite,
   tenantsSuite,
   inputSuite,
+  parkedSuite,
 ];
