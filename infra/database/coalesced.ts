@@ -3,6 +3,8 @@ export type CoalescedOptions = Readonly<{
   maxItems?: number;
   /** Batches under way at once. Default 1. */
   maxBatches?: number;
+  /** How long the first call of a batch waits for others, in milliseconds. Default: one turn of the event loop. */
+  lingerMs?: number;
 }>;
 
 /**
@@ -12,7 +14,7 @@ export type CoalescedOptions = Readonly<{
  */
 export function coalesced<Item, Result>(
   work: (items: readonly Item[]) => Promise<readonly Result[]>,
-  { maxItems = 200, maxBatches = 1 }: CoalescedOptions = {},
+  { maxItems = 200, maxBatches = 1, lingerMs = 0 }: CoalescedOptions = {},
 ): (item: Item) => Promise<Result> {
   type Waiting = Readonly<{ item: Item; done: (result: Result) => void; fail: (error: unknown) => void }>;
   let waiting: Waiting[] = [];
@@ -22,13 +24,16 @@ export function coalesced<Item, Result>(
   function schedule(): void {
     if (scheduled || waiting.length === 0 || batches >= maxBatches) return;
     scheduled = true;
-    setImmediate(() => {
-      scheduled = false;
-      const batch = waiting.slice(0, maxItems);
-      waiting = waiting.slice(maxItems);
-      void run(batch);
-      schedule();
-    });
+    if (lingerMs === 0) setImmediate(begin);
+    else setTimeout(begin, lingerMs);
+  }
+
+  function begin(): void {
+    scheduled = false;
+    const batch = waiting.slice(0, maxItems);
+    waiting = waiting.slice(maxItems);
+    void run(batch);
+    schedule();
   }
 
   async function run(batch: readonly Waiting[]): Promise<void> {

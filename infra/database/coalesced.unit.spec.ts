@@ -55,3 +55,20 @@ test('calls fail together, and the next ones go on', async () => {
   fails = false;
   expect(await work(2)).toBe(2);
 });
+
+test('the first call of a batch may wait a little for others', async () => {
+  const batches: (readonly number[])[] = [];
+  const call = coalesced<number, number>(
+    (items) => {
+      batches.push(items);
+      return Promise.resolve(items);
+    },
+    { lingerMs: 20 },
+  );
+  const first = call(1);
+  await new Promise((done) => {
+    setImmediate(done);
+  });
+  expect(await Promise.all([first, call(2)])).toEqual([1, 2]);
+  expect(batches).toEqual([[1, 2]]);
+});

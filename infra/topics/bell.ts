@@ -1,32 +1,32 @@
 /** A signal between the loops of one consumer. Rings that nobody waits for are kept as one. */
 export type Bell = Readonly<{
   ring(): void;
-  /** Resolves on a ring since the last call, or after the time; one waiter at a time. */
-  wait(timeoutMs: number): Promise<void>;
+  /** Resolves with true on a ring since the last call, with false after the time; one waiter at a time. */
+  wait(timeoutMs: number): Promise<boolean>;
 }>;
 
 /** A bell that has not been rung. */
 export function makeBell(): Bell {
   let rung = false;
-  let resume: (() => void) | undefined;
+  let resume: ((byRing: boolean) => void) | undefined;
   return {
     ring: () => {
       if (resume === undefined) rung = true;
-      else resume();
+      else resume(true);
     },
     wait: (timeoutMs) =>
       new Promise((resolve) => {
         if (rung) {
           rung = false;
-          resolve();
+          resolve(true);
           return;
         }
-        const finish = (): void => {
+        const finish = (byRing: boolean): void => {
           clearTimeout(timer);
           resume = undefined;
-          resolve();
+          resolve(byRing);
         };
-        const timer = setTimeout(finish, timeoutMs);
+        const timer = setTimeout(finish, timeoutMs, false);
         resume = finish;
       }),
   };

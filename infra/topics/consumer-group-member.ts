@@ -58,6 +58,7 @@ export type MemberOptions = Readonly<{
   log: Log;
 }>;
 
+type Fetching = 'some' | 'none' | 'failed';
 type Asked = Readonly<{ part: HeldPartition; want: Want; lettersSettled: number }>;
 
 /** Takes part in a group until the signal aborts; then finishes the batches in hand and leaves. */
@@ -168,20 +169,35 @@ export async function runMember(options: MemberOptions): Promise<void> {
   async function fetching(): Promise<void> {
     let pollMs = pace.activePollMs;
     let began = -Infinity;
+    let rested = false;
+    let rung = true;
     while (!signal.aborted) {
       // A stream of wake-ups costs one fetch a gap; a backlog is fetched without pause.
       const gapMs = began + pace.fetchGapMs - performance.now();
       const backlog = [...parts.values()].some((part) => part.more);
       if (gapMs > 0 && !backlog) await rest(gapMs, signal);
       began = performance.now();
-      const outcome = await fetchOnce();
+      const outcome: Fetching = rested && !rung ? await lookOnce() : await fetchOnce();
       pollMs = outcome === 'some' ? pace.activePollMs : Math.min(pollMs * 2, pace.idlePollMs);
+      rested = outcome === 'none' && pollMs === pace.idlePollMs;
       if (outcome === 'failed') await new Promise((wake) => setTimeout(wake, pace.backOff.firstMs));
-      await hungry.wait(pollMs);
+      rung = await hungry.wait(rested ? untilShared(pollMs, performance.now()) : pollMs);
     }
   }
 
-  async function fetchOnce(): Promise<'some' | 'none' | 'failed'> {
+  /** A look that nobody asked for, at rest. */
+  async function lookOnce(): Promise<Fetching> {
+    const wants = [...parts.values()].flatMap((part) => wantOf(part, maxBatch) ?? []);
+    if (ledger.news === undefined || wants.length === 0) return fetchOnce();
+    try {
+      return (await ledger.news(wants)) ? await fetchOnce() : 'none';
+    } catch (error) {
+      log.warn('A consumer could not fetch.', reasonOf(error));
+      return 'failed';
+    }
+  }
+
+  async function fetchOnce(): Promise<Fetching> {
     const asked = [...parts.values()].flatMap((part) => {
       const want = wantOf(part, maxBatch);
       return want === null ? [] : [{ part, want, lettersSettled: part.lettersSettled }];
@@ -191,7 +207,7 @@ export async function runMember(options: MemberOptions): Promise<void> {
     const half = asked.some(({ part }) => part.more) ? Math.ceil(asked.length / 2) : asked.length;
     // Both are over before the next fetch begins: one under way would bring the same messages again.
     const halves = [asked.slice(0, half), asked.slice(half)].map(fetchSome);
-    let outcome: 'some' | 'none' | 'failed' = 'none';
+    let outcome: Fetching = 'none';
     for (const settled of await Promise.allSettled(halves)) {
       if (settled.status === 'rejected') {
         log.warn('A consumer could not fetch.', reasonOf(settled.reason));
@@ -247,4 +263,13 @@ export async function runMember(options: MemberOptions): Promise<void> {
   });
   await failpoint('topics.left');
   wakeups.notify(groupChannel(topic, group));
+}
+
+/** Timers may be early by so much. */
+const earlyMs = 5;
+
+/** Milliseconds until the next moment at which everybody at rest looks, so that the look is shared. */
+function untilShared(pollMs: number, now: number): number {
+  const left = pollMs - (now % pollMs);
+  return left < Math.min(earlyMs, pollMs / 2) ? left + pollMs : left;
 }

@@ -62,6 +62,11 @@ export type GroupLedger = Readonly<{
   blockedKeys(partition: number): Promise<readonly string[]>;
   /** At most `limit` messages and letters for each partition wanted, in order. */
   fetch(wants: readonly Want[], limit: number): Promise<readonly Fetched[]>;
+  /**
+   * Whether a fetch would find something: for those who look now and then while nothing comes. What all consumers of a
+   * process ask within some milliseconds is one question to the engine. Absent where a fetch costs as little.
+   */
+  news?(wants: readonly Want[]): Promise<boolean>;
   /** Records progress; answers with the partitions whose claim held. */
   commit(moves: readonly (Claim & { next: number })[]): Promise<ReadonlySet<number>>;
   /** False where the claim is lost; then nothing changed. */

@@ -1,6 +1,7 @@
 import type { InMessage } from '@daybook/kernel/ports/topics.ts';
 import type { Database } from '../database/database.ts';
 import { waitsBehind, type Claim, type Fetched, type GroupLedger, type Held } from './group-ledger.ts';
+import type { NewsWanted } from './postgres-news.ts';
 import { ask, type Statement } from './postgres-statement.ts';
 import { list } from './publish-batch.ts';
 import type { Member } from './topic-engine.ts';
@@ -59,6 +60,7 @@ export function postgresLedger(
   topic: Readonly<{ id: number; name: string }>,
   group: string,
   member: Member,
+  news: (wanted: NewsWanted) => Promise<boolean>,
 ): GroupLedger {
   const who = [topic.id, group, member.id] as const;
   const claimed = ({ partition, epoch }: Claim) => [...who, partition, epoch] as const;
@@ -107,6 +109,7 @@ export function postgresLedger(
       });
       return byPartition(rows);
     },
+    news: (wants) => news({ topic: topic.id, group, wants }),
     commit: async (moves) =>
       new Set(
         await call<number[]>({
