@@ -5,6 +5,7 @@ import type { AnyProjection } from '@daybook/kernel/projection.ts';
 import { allProjections } from '@daybook/projectors/capabilities.ts';
 import type { Person } from '../support/caller.ts';
 import { startLoad } from '../support/load.ts';
+import { leftBehind } from '../support/oracle-left-behind.ts';
 import { judge, settled, type Acked } from '../support/oracle.ts';
 import { openStage, pageOf, type Stage } from './stage.ts';
 
@@ -94,5 +95,94 @@ test('5: an effect that the outside accepted twice, and one that never came', as
     `update log.events set data = replace(data::text, '"requestId":"x', '"requestId":"')::json where type = 'PriceObserved'`,
   );
   expect(found).toContain('was recorded 0 times');
+});
+
+test('6: a process in a state that the log does not lead to, one that is gone, and one too many', async () => {
+  const instances = 'runtime.process_instances';
+  const back = `truncate ${instances}; insert into ${instances} select * from public.kept; drop table public.kept`;
+  const keep = `create table public.kept as select * from ${instances}`;
+  expect(
+    await damaged(`${keep}; update ${instances} set state = '{"product":null,"paused":true}'`, back),
+  ).toContain('priceChecks is in another state than the log says');
+  expect(await damaged(`${keep}; delete from ${instances} where process = 'priceChecks'`, back)).toContain(
+    'priceChecks lost its instance',
+  );
+  expect(
+    await damaged(
+      `${keep}; update ${instances} set tenant_id = 'nobody' where process = 'priceChecks'`,
+      back,
+    ),
+  ).toContain('which the log has not');
+});
+
+test('6: a timer that is lost, one too many, one that did not fire, and one that fired in vain', async () => {
+  const back =
+    'truncate runtime.timers; insert into runtime.timers select * from public.kept; drop table public.kept';
+  const keep = 'create table public.kept as select * from runtime.timers';
+  expect(await damaged(`${keep}; delete from runtime.timers`, back)).toContain(
+    'priceChecks lost timer check',
+  );
+  expect(await damaged(`${keep}; update runtime.timers set timer = 'other'`, back)).toContain(
+    'priceChecks has timer other',
+  );
+  expect(
+    await damaged(
+      `${keep}; update runtime.timers set metadata = jsonb_set(metadata, '{causationId}', '"gone"')`,
+      back,
+    ),
+  ).toContain('not published');
+  // Far from now, so that nothing fires while the oracle looks.
+  expect(
+    await damaged(
+      `${keep}; update runtime.timers set fire_at = now() - interval '1 hour', process = 'nobody';
+       insert into runtime.timers select * from public.kept;
+       update runtime.timers set reason = 'parked', fire_at = now() - interval '1 hour' where process = 'priceChecks'`,
+      back,
+    ),
+  ).toContain('priceChecks did not fire timer check');
+});
+
+test('6: a message that a process asked for, and that is not there', async () => {
+  const found = await damaged(
+    `create table public.kept as select * from topics.messages where headers->>'ce_type' = 'ScrapeRequested';
+     delete from topics.messages where headers->>'ce_type' = 'ScrapeRequested'`,
+    `insert into topics.messages select * from public.kept; drop table public.kept`,
+  );
+  expect(found).toContain('priceChecks of');
+  expect(found).toContain('not published');
+});
+
+test('8: what was planted, in a table, as bytes, and in what a process wrote', async () => {
+  const { databaseUrl } = stage.system;
+  const planted = { 'an address': person.email };
+  expect(await judge({ databaseUrl, acked, planted, output: stage.system.output() })).toEqual([]);
+  await client.query('create table public.leak (letter text, bytes bytea)');
+  await client.query('insert into public.leak values ($1, null)', [person.email]);
+  const readable = ['an address is readable in public.leak'];
+  expect(await judge({ databaseUrl, acked, planted })).toEqual(readable);
+  await client.query('update public.leak set letter = null, bytes = $1', [Buffer.from(`x${person.email}x`)]);
+  expect(await judge({ databaseUrl, acked, planted })).toEqual(readable);
+  await client.query('drop table public.leak');
+  expect(await judge({ databaseUrl, acked, planted, output: `to ${person.email}` })).toEqual([
+    'an address stands in the log of a process',
+  ]);
+});
+
+test('8: what a system that has not stopped still holds', async () => {
+  await client.query(`select pg_advisory_lock(1); create temporary table left_over (n integer)`);
+  const held = (await leftBehind(stage.system.databaseUrl, 0)).join();
+  await client.query('select pg_advisory_unlock(1); drop table left_over');
+  for (const one of [
+    'connection of daybook',
+    'advisory lock',
+    'temporary table left_over',
+    'lead of relay',
+    'member of',
+  ]) {
+    expect(held).toContain(one);
+  }
+});
+
+test('what was damaged is mended: the system passes', async () => {
   expect(await verdict()).toEqual([]);
 });

@@ -107,8 +107,8 @@ const throwingFold: KillCase = {
   ...foldAnew,
   before: `${foldAnew.before ?? ''};
     set session_replication_role = replica;
-    create table public.kept as select * from log.events where type = 'ProductRenamed' order by position limit 1;
-    update log.events set data = '{"productId":null,"name":5}' where position = (select position from public.kept)`,
+    create table public.kept as select * from log.events where type = 'ProductTracked' order by position limit 1;
+    update log.events set data = '{}' where position = (select position from public.kept)`,
   mend: `
     set session_replication_role = replica;
     update log.events e set data = k.data from public.kept k where e.position = k.position;
@@ -125,6 +125,11 @@ const restoring: KillCase = {
   nth: 1,
   ground: 'empty',
   command: { args: ({ backup }) => ['restore', backup], besideSystem: false },
+};
+
+const rebuilding: KillCase = {
+  nth: 1,
+  command: { args: () => ['rebuild', 'products'], besideSystem: true },
 };
 
 const special: Partial<Record<FailpointName, KillCase>> = {
@@ -145,6 +150,10 @@ const special: Partial<Record<FailpointName, KillCase>> = {
   'parking.acted': { nth: 1, stimulus: skipped },
   'fold.parking': throwingFold,
   'fold.parked': throwingFold,
+  'rebuild.making': rebuilding,
+  'rebuild.made': rebuilding,
+  'rebuild.dropping': rebuilding,
+  'rebuild.dropped': rebuilding,
   'backup.copied': backingUp,
   'backup.writing': backingUp,
   'backup.written': backingUp,

@@ -14,7 +14,7 @@ export type RecoveryWatch = Readonly<{ stop: () => Promise<Recovery> }>;
 
 const everyMs = 25;
 /** A busy machine may refuse one request or another. */
-const withinMs = 5_000;
+const answersWithinMs = 20_000;
 const query = '/v1/market/overview';
 
 /**
@@ -22,7 +22,7 @@ const query = '/v1/market/overview';
  * its reason.
  * @param call as a person of a tenant
  */
-export function watchRecovery(call: Caller): RecoveryWatch {
+export function watchRecovery(call: Caller, withinMs = answersWithinMs): RecoveryWatch {
   const began = performance.now();
   const wrong: string[] = [];
   let readyMs: number | null = null;
