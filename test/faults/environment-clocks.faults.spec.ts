@@ -45,7 +45,7 @@ describe('clocks and event loops of processes', () => {
       await goesOn(load, 10);
       for (const [name, shift] of Object.entries(shifts)) clocks[name as keyof typeof clocks].set(shift);
       await goesOn(load, 40);
-      await arena.clean(load);
+      await arena.clean();
       expect(load.failures()).toEqual([]);
       allRight();
     },
@@ -67,7 +67,7 @@ describe('clocks and event loops of processes', () => {
       await goesOn(load, 30);
     }
     allRight();
-    await arena.clean(load);
+    await arena.clean();
     expect((await timersOf(arena)).filter(({ instance }) => instance === id)).toEqual(
       before.filter(({ instance }) => instance === id),
     );
@@ -89,7 +89,7 @@ describe('clocks and event loops of processes', () => {
     await eventually(() => expect(refused()).toBe(true), { withinMs: 30_000 });
     allRight();
     await checked(arena.person, id, 'price', 90_000);
-    await arena.clean(load);
+    await arena.clean();
   }, 240_000);
 
   test('tokens: half a minute of difference is allowed; beyond their life they are refused, not misread', async () => {
@@ -112,7 +112,7 @@ describe('clocks and event loops of processes', () => {
     await goesOn(load, 30);
     for (const name of services) clocks[name].stall(0);
     expect(load.failures()).toEqual([]);
-    await arena.clean(load);
+    await arena.clean();
     await isReady(arena.system);
   }, 240_000);
 

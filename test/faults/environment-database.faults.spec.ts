@@ -37,7 +37,7 @@ describe('a database in use by others', () => {
     await admin.query('drop trigger dawdle on log.events; drop function log.dawdle()');
     await goesOn(load);
     expect(load.failures()).toEqual([]);
-    await arena.clean(load);
+    await arena.clean();
   }, 240_000);
 
   test('a trigger slower than the longest statement: callers hear of it in time, and nothing is stored', async () => {
@@ -55,7 +55,7 @@ describe('a database in use by others', () => {
     });
     await goesOn(load);
     onlyPassing(load);
-    await arena.clean(load);
+    await arena.clean();
   }, 240_000);
 
   test.each(['log.events', 'topics.messages', 'runtime.checkpoints', 'runtime.idempotent_requests'])(
@@ -75,7 +75,7 @@ describe('a database in use by others', () => {
       await admin.query('rollback');
       await goesOn(load);
       onlyPassing(load);
-      await arena.clean(load);
+      await arena.clean();
       await isReady(arena.system);
     },
     240_000,
@@ -109,7 +109,7 @@ describe('a database in use by others', () => {
     const { rows } = await server.query(`select 1 from pg_stat_activity where state = 'idle in transaction'`);
     expect(rows.length).toBeGreaterThanOrEqual(2);
     // The oracle judges while both are still open.
-    await arena.clean(load);
+    await arena.clean();
   }, 240_000);
 });
 
@@ -152,7 +152,7 @@ describe('a server with few connections', () => {
     for (const client of taken.splice(0)) await client.end();
     await goesOn(load);
     onlyPassing(load);
-    await arena.clean(load);
+    await arena.clean();
     await isReady(arena.system);
   }, 240_000);
 });

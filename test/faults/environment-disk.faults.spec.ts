@@ -61,7 +61,7 @@ withSmallDisk('a disk that is full', () => {
     await disk.free();
     await goesOn(load);
     onlyPassing(load);
-    await arena.clean(load);
+    await arena.clean();
     await isReady(arena.system);
   }, 240_000);
 
@@ -87,7 +87,7 @@ withSmallDisk('a disk that is full', () => {
     await disk.free();
     await goesOn(load);
     onlyPassing(load);
-    await arena.clean(load);
+    await arena.clean();
     await isReady(arena.system);
   }, 240_000);
 });

@@ -39,7 +39,7 @@ onLinux('limits of a process', () => {
     }
     await goesOn(load);
     expect(load.failures().filter((one) => ![503, 504, 'lost'].includes(one))).toEqual([]);
-    await arena.clean(load);
+    await arena.clean();
     await isReady(arena.system);
   }, 240_000);
 
@@ -66,7 +66,7 @@ onLinux('limits of a process', () => {
     expect((await residentMb(pid)) - before).toBeLessThan(60);
     await goesOn(load);
     expect(load.failures()).toEqual([]);
-    await arena.clean(load);
+    await arena.clean();
   }, 240_000);
 });
 

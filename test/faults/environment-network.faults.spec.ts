@@ -44,7 +44,7 @@ describe('the network to PostgreSQL', () => {
       proxy.loseAnswer(statement, 0);
       await goesOn(load);
       onlyPassing(load);
-      await arena.clean(load);
+      await arena.clean();
     },
     240_000,
   );
@@ -57,7 +57,7 @@ describe('the network to PostgreSQL', () => {
     proxy.delay(0);
     await goesOn(load);
     expect(load.failures()).toEqual([]);
-    await arena.clean(load);
+    await arena.clean();
   }, 240_000);
 
   test('connections reset over and over are opened anew', async () => {
@@ -68,7 +68,7 @@ describe('the network to PostgreSQL', () => {
     }
     await goesOn(load);
     onlyPassing(load);
-    await arena.clean(load);
+    await arena.clean();
   }, 240_000);
 
   test('a network that swallows everything is noticed, told, and left behind', async () => {
@@ -87,7 +87,7 @@ describe('the network to PostgreSQL', () => {
     }
     await goesOn(load);
     onlyPassing(load);
-    await arena.clean(load);
+    await arena.clean();
     await isReady(arena.system);
   }, 240_000);
 
@@ -99,7 +99,7 @@ describe('the network to PostgreSQL', () => {
     proxy.turn('clear');
     await goesOn(load);
     onlyPassing(load);
-    await arena.clean(load);
+    await arena.clean();
     await isReady(arena.system);
   }, 240_000);
 });

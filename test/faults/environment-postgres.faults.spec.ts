@@ -24,7 +24,7 @@ describe.each(modes)('PostgreSQL in %s', (mode) => {
     await goesOn(load, 40);
     outageIsTold(await watch.stop());
     onlyPassing(load);
-    await arena.clean(load);
+    await arena.clean();
     await isReady(system);
   }, 240_000);
 
@@ -34,7 +34,7 @@ describe.each(modes)('PostgreSQL in %s', (mode) => {
     await endServer(arena.system.folder, 'SIGQUIT');
     await goesOn(load, 40);
     onlyPassing(load);
-    await arena.clean(load);
+    await arena.clean();
   }, 240_000);
 
   test('restarted in a loop it loses nothing, and pools recover alone', async () => {
@@ -54,7 +54,7 @@ describe.each(modes)('PostgreSQL in %s', (mode) => {
     }
     await goesOn(load);
     onlyPassing(load);
-    await arena.clean(load);
+    await arena.clean();
     await isReady(arena.system);
   }, 240_000);
 
@@ -80,7 +80,7 @@ describe.each(modes)('PostgreSQL in %s', (mode) => {
     }
     await goesOn(load);
     onlyPassing(load);
-    await arena.clean(load);
+    await arena.clean();
     await isReady(system);
   }, 240_000);
 });

@@ -49,7 +49,7 @@ describe('processes, one after the other', () => {
       await arena.system.killAndRestart(name);
     }
     await goesOn(load);
-    await arena.clean(load);
+    await arena.clean();
   }, 240_000);
 });
 
@@ -77,8 +77,7 @@ describe('two of every service on one database', () => {
     await goesOn(second, 40);
     await Promise.all([load.stop(), second.stop()]);
     expect([...load.failures(), ...second.failures()]).toEqual([]);
-    await arena.clean(second);
-    await arena.clean(load);
+    await arena.clean();
     await isReady(system);
   }, 300_000);
 
@@ -97,7 +96,7 @@ describe('two of every service on one database', () => {
     await goesOn(load);
     expect(await reader.stop()).toEqual([]);
     expect(load.failures()).toEqual([]);
-    await arena.clean(load);
+    await arena.clean();
     await isReady(system);
   }, 300_000);
 });
