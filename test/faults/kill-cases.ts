@@ -156,7 +156,10 @@ const special: Partial<Record<FailpointName, KillCase>> = {
   'rebuild.dropped': rebuilding,
   'backup.copied': backingUp,
   'backup.writing': backingUp,
-  'backup.written': backingUp,
+  'backup.written': {
+    nth: 1,
+    command: { args: ({ folder }) => ['backup', `${folder}-backup`], besideSystem: true, endsAgain: 1 },
+  },
   'restore.emptied': restoring,
   'restore.copied': restoring,
   'restore.writing': restoring,
