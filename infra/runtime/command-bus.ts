@@ -79,7 +79,7 @@ const conflictPauseMs = 3;
  *    [command-bus-deaths.unit.spec.ts "a death while preparing: the next delivery completes the command, once"],
  * 2. where a recent state of the stream is kept: decide on it and append at its revision; where nothing would be
  *    appended, or the append finds other events, as if this had not been tried: go on with
- *    [command-bus-deaths.unit.spec.ts "a death on a recent state leaves the command to the next delivery"],
+ *    [command-bus-deaths.unit.spec.ts "a death on a recent state leaves the command to the next delivery: command.appended"],
  * 3. load and fold the stream
  *    [command-bus-deaths.unit.spec.ts "a death while loading: the next delivery completes the command, once"],
  * 4. answer again where this command id recorded events already

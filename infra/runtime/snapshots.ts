@@ -38,9 +38,9 @@ const maxStateLength = 8 * 1024 * 1024;
 /**
  * Snapshots in PostgreSQL. To write one is (in brackets the test that dies there):
  * 1. take the state that was asked for last
- *    [snapshots.int.spec.ts "a failure before or after the write changes no answer"],
+ *    [snapshots.int.spec.ts "a failure before or after the write changes no answer: snapshot.writing"],
  * 2. write it in the place of the stream's earlier one
- *    [snapshots.int.spec.ts "a failure before or after the write changes no answer"].
+ *    [snapshots.int.spec.ts "a failure before or after the write changes no answer: snapshot.written"].
  *
  * A death anywhere leaves the earlier snapshot or the later one, and either is right. What fails is told and passed over.
  */

@@ -39,7 +39,7 @@ const gate = openSharedGate({ platform, limits });
 const states = await openStates({
   platform,
   serviceFolder: resolve(import.meta.dirname, '../../../command-service'),
-  cacheBytes: Number(process.env['BENCH_CACHE'] ?? 64 * 1024 ** 2),
+  cacheBytes: 64 * 1024 ** 2,
   snapshotEveryEvents: 500,
 });
 const bus = makeCommandBus({
