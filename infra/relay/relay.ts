@@ -4,22 +4,17 @@
  *
  * 1. Take the lead: a lease with an epoch; the answer holds the checkpoint. Dying: the lease runs out (or the same
  *    instance starts again) and another relay leads, from the same checkpoint
- *    [relay.int.spec.ts "a death after relay.leading loses nothing"]
- *    [relay.int.spec.ts "a death after step leading loses nothing"].
+ *    [relay.int.spec.ts "a death after relay.leading loses nothing"].
  * 2. Read the page of the log after the checkpoint. Dying: nothing was published; the follower reads it again
- *    [relay.int.spec.ts "a death after relay.read loses nothing"]
- *    [relay.int.spec.ts "a death after step read loses nothing"].
+ *    [relay.int.spec.ts "a death after relay.read loses nothing"].
  * 3. Encode it. Dying: as after 2. Before an event that cannot be read or encoded the relay stands still: what is before
  *    it is published, the event is shown among what is parked, and tried again now and then and when somebody asks. It is
- *    never passed over, unless it is recorded that it is to be skipped [relay.int.spec.ts "a death after relay.encoded loses nothing"]
- *    [relay.int.spec.ts "a death after step encoded loses nothing"].
+ *    never passed over, unless it is recorded that it is to be skipped [relay.int.spec.ts "a death after relay.encoded loses nothing"].
  * 4. Publish it. Dying: in the database of the checkpoint 4 and 5 are one transaction, so this cannot be; through any
  *    other engine the follower publishes the page again, and consumers know the repeats by their positions
- *    [relay.int.spec.ts "a death after relay.published loses nothing"]
- *    [relay.int.spec.ts "a death after step published loses nothing"].
+ *    [relay.int.spec.ts "a death after relay.published loses nothing"].
  * 5. Move the checkpoint, provided that this relay still leads and the checkpoint is where it left it. Dying: nothing is
- *    left to do; the follower goes on behind it [relay.int.spec.ts "a death after relay.forwarded loses nothing"]
- *    [relay.int.spec.ts "a death after step forwarded loses nothing"].
+ *    left to do; the follower goes on behind it [relay.int.spec.ts "a death after relay.forwarded loses nothing"].
  *
  * While a page is published the next is read and encoded. A leader that was paused past its lease finds its epoch out of
  * date at 4 or 5, writes nothing more and stands by again.
@@ -250,7 +245,7 @@ async function keepLead(
 async function encode(
   page: readonly RecordedEvent[],
   codec: RelayOptions['codec'],
-): Promise<Readonly<{ messages: readonly OutMessage[]; position?: Position; refused?: unknown }>> {
+): Promise<Readonly<{ messages: readonly OutMessage[]; position?: Position; refused?: DaybookError }>> {
   try {
     const last = page.at(-1);
     const messages = await codec.encodeEvents(page);

@@ -11,15 +11,7 @@ import { memoryWakeups } from '../database/wakeups.ts';
 import { onFailpoint } from '../failpoints/failpoint.ts';
 import { runDispatcher, type RunDispatcherOptions } from './dispatcher.ts';
 import { reportedCommandId } from './derived-ids.ts';
-import {
-  closedEffects,
-  countEffects,
-  leaseEffects,
-  reviveEffect,
-  settleEffects,
-  skipEffect,
-  untilNextEffect,
-} from './outbox.ts';
+import { closedEffects, countEffects, reviveEffect, untilNextEffect } from './outbox.ts';
 import { stepAll } from './process-step.ts';
 import { lockInstances, writeProcessChanges } from './process-store.ts';
 import { farOff, logOf, longAgo, orders, placed, send } from './process.fixture.ts';
@@ -103,10 +95,6 @@ const left = async () =>
       'select status, attempts from runtime.effects order by seq',
     )
   ).rows;
-
-function never(): never {
-  throw new Error('There is none.');
-}
 
 const call = (effect: string, input = {}): Effect => ({ kind: 'call', effect, input });
 
@@ -290,72 +278,6 @@ describe('the dispatcher', () => {
     expect(await reviveEffect(opened.database, { seq, closedAt })).toBe(true);
     wakeups.notify('outbox');
     await eventually(async () => expect(await left()).toHaveLength(2));
-  });
-
-  test('what is parked keeps what follows it in its instance waiting, in order, until it is retried or skipped', async () => {
-    let broken = true;
-    const order: string[] = [];
-    const { sender } = noting(({ command }) => {
-      order.push(command);
-      if (command.endsWith('1') && broken) throw new DaybookError('schema-unknown', 'Of no schema.');
-      return accepted;
-    });
-    start({ sender });
-    await ask(['a', [send('A1', {}), send('A2', {})]], ['b', [send('B1', {}), send('B2', {})]]);
-    await ask(['c', [send('C', {})]]);
-    await eventually(() => expect(order.toSorted()).toEqual(['A1', 'B1', 'C']));
-    const dead = await eventually(async () => {
-      const found = await closedEffects(opened.database.pool, 'dead', 10);
-      expect(found).toHaveLength(2);
-      return found;
-    });
-    await ask(['a', [send('A3', {})]]);
-    expect(await untilNextEffect(opened.database.pool, ['testOrders'])).toBeNull();
-    const of = (instance: string) => dead.find(({ instanceId }) => instanceId === instance) ?? never();
-    broken = false;
-    expect(await reviveEffect(opened.database, of('a'))).toBe(true);
-    expect(await skipEffect(opened.database, of('b'))).toBe(true);
-    expect(await skipEffect(opened.database, of('b'))).toBe(false);
-    wakeups.notify('outbox');
-    await eventually(async () => expect(await left()).toEqual([]));
-    expect(order.filter((command) => command.startsWith('A'))).toEqual(['A1', 'A1', 'A2', 'A3']);
-    expect(order.filter((command) => command.startsWith('B'))).toEqual(['B1', 'B2']);
-  });
-
-  test('a retry waits for what another has in hand of the instance', async () => {
-    await ask(['1', [send('One', {}), send('Two', {})]]);
-    const [first, second] = await leaseEffects(opened.database.pool, {
-      processes: ['testOrders'],
-      instances: 1,
-      mostOfInstance: 2,
-      leaseMs: 60_000,
-    });
-    await settleEffects(opened.database.pool, [
-      { seq: first?.seq ?? 0, lease: first?.lease ?? '', outcome: { is: 'dead', reason: 'gone' } },
-    ]);
-    const [dead] = await closedEffects(opened.database.pool, 'dead', 1);
-    expect(await reviveEffect(opened.database, dead ?? never())).toBe(true);
-    expect(
-      await leaseEffects(opened.database.pool, {
-        processes: ['testOrders'],
-        instances: 5,
-        mostOfInstance: 5,
-        leaseMs: 60_000,
-      }),
-    ).toEqual([]);
-    expect(second?.seq).toBeGreaterThan(first?.seq ?? 0);
-  });
-
-  test('an engine that refuses for good is no effect’s fault: nothing is parked', async () => {
-    let attempts = 0;
-    const { sender } = noting(() => {
-      attempts += 1;
-      throw new DaybookError('unavailable', 'A table is missing.');
-    });
-    start({ sender, mostAttempts: 2 });
-    await ask(['1', [send('One', {})]]);
-    await eventually(() => expect(attempts).toBeGreaterThan(4));
-    expect(await closedEffects(opened.database.pool, 'dead', 1)).toEqual([]);
   });
 
   test('an attempt that takes too long is repeated', async () => {

@@ -87,21 +87,33 @@ export function holdsWith(
   { arrivals, poison }: Inbox,
   { position: reached, keys, isOwn }: Beside,
 ): HoldChanges {
-  const changes = new Map(holds);
-  for (const tenantId of keys?.waiting ?? []) {
-    if (!checkpoint.holds.has(tenantId)) changes.set(tenantId, { position: checkpoint.position, reason: '' });
-  }
-  for (const tenantId of isOwn ? (keys?.freed ?? []) : []) {
-    const held = checkpoint.holds.get(tenantId);
-    if (held !== undefined && held <= reached && keys?.waiting.has(tenantId) !== true)
-      changes.set(tenantId, null);
-  }
+  const changes = new Map([
+    ...holds,
+    ...(keys === undefined ? [] : changesBy(keys, checkpoint, reached, isOwn)),
+  ]);
   if (poison === undefined) return changes;
   const { tenantId, reason } = poison;
   const position =
     arrivals.findLast((arrival) => arrival.tenantId === tenantId)?.position ??
     appliedUpTo(checkpoint, tenantId);
   return changes.set(tenantId, { position, reason });
+}
+
+function changesBy(
+  { waiting, freed }: SetAsideKeys,
+  { position, holds }: Checkpoint,
+  reached: Position,
+  isOwn: boolean,
+): HoldChanges {
+  const unheld = [...waiting].filter((tenantId) => !holds.has(tenantId));
+  const done = [...freed].filter((tenantId) => {
+    const held = holds.get(tenantId);
+    return isOwn && held !== undefined && held <= reached && !waiting.has(tenantId);
+  });
+  return new Map<string, Readonly<{ position: Position; reason: string }> | null>([
+    ...unheld.map((tenantId) => [tenantId, { position, reason: '' }] as const),
+    ...done.map((tenantId) => [tenantId, null] as const),
+  ]);
 }
 
 /** The checkpoint as it stands once a batch is written. */
