@@ -11,7 +11,7 @@ import { startDaybook, type DaybookProcess } from '../support/processes.ts';
 import { readyLine, startSystem, type System } from '../support/system.ts';
 import { killCaseOf, type Command, type KillCase } from './kill-cases.ts';
 import { inDatabase, mailsIn, type KillHouse } from './kill-house.ts';
-import { underLoad, type Scene } from './kill-stimuli.ts';
+import { startAlone, underLoad, type Scene } from './kill-stimuli.ts';
 
 /** What a death came to. */
 export type Comeback = Readonly<{
@@ -96,7 +96,9 @@ async function die(stage: Stage, closing: Closing): Promise<Death> {
   const late = setTimeout(() => {
     victim.signal('SIGTERM');
   }, reachedWithinMs);
-  const other = await (plan.stimulus ?? underLoad)(scene);
+  const other = await (plan.stimulus ?? (plan.command?.besideSystem === false ? startAlone : underLoad))(
+    scene,
+  );
   clearTimeout(late);
   const died = other ?? victim;
   await diedAt(name, died);
