@@ -33,7 +33,10 @@ export type RunDispatcherOptions = Readonly<{
   schemaVersion: (type: string) => number;
   log: Log;
   signal: AbortSignal;
-  /** Instances whose effects are under way at once. Default 64. */
+  /**
+   * Instances whose effects are under way at once. Default 256: what is under way shares the statements that lease, read,
+   * append and settle, each of which waits for the disk or costs a round trip (test/load/p15.ts).
+   */
   concurrency?: number;
   /** How long an effect is held, in milliseconds; longer than an attempt may take. Default 60 000. */
   leaseMs?: number;
@@ -73,7 +76,7 @@ const engineAway: BackOff = { firstMs: 100, mostMs: 5_000 };
  * what follows leased, until that lease runs out.
  */
 export async function runDispatcher(options: RunDispatcherOptions): Promise<void> {
-  const { database, wakeups, log, signal, concurrency = 64, leaseMs = 60_000, pollMs = 5_000 } = options;
+  const { database, wakeups, log, signal, concurrency = 256, leaseMs = 60_000, pollMs = 5_000 } = options;
   const processes = options.processes.map(({ name }) => name);
   const wakeup = wakeups.subscribe(outboxChannel);
   const underWay = new Set<Promise<void>>();

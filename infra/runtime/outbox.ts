@@ -24,7 +24,10 @@ export type LeasedEffect = InstanceName &
     createdAt: string;
   }>;
 
-/** Leases effects for a time: see `runtime.lease_effects` in `0131-lease-by-one-plan.sql`. */
+/**
+ * Leases effects for a time: see `runtime.lease_effects` in `0131-lease-by-one-plan.sql`. Not flushed: after a crash of the
+ * server the last leases are free again, as they are once their time is over.
+ */
 export async function leaseEffects(
   querier: Querier,
   options: Readonly<{
@@ -39,7 +42,8 @@ export async function leaseEffects(
     text: `
       select o.seq, o.id, o.process, o.tenant_id as "tenantId", o.instance_id as "instanceId", o.effect,
         o.metadata, o.lease, o.attempts, o.created_at as "createdAt"
-      from runtime.lease_effects($1, $2, $3, $4, $5) o`,
+      from (select set_config('synchronous_commit', 'off', true)) unflushed,
+        runtime.lease_effects($1, $2, $3, $4, $5) o`,
     values: [processes, instances, mostOfInstance, randomUUID(), leaseMs],
   });
   return rows.sort((a, b) => a.seq - b.seq);
