@@ -1,7 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { DaybookError } from '@daybook/kernel/errors.ts';
 import type { CommandDelivery, CommandResult, CommandSender } from '@daybook/kernel/ports/outside.ts';
-import type { Topics } from '@daybook/kernel/ports/topics.ts';
 import type { Effect } from '@daybook/kernel/process.ts';
 import { eventually } from '@daybook/test/support/eventually.ts';
 import { jsonCodec } from '@daybook/test/support/json-codec.ts';
