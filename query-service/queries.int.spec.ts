@@ -64,6 +64,7 @@ function failed(n: number, observedAt: string, outcome: string): Given {
       detail: 'In words.',
       status: 403,
       snapshotHash: null,
+      extractorVersion: 1,
       observedAt,
     },
   };

@@ -12,6 +12,17 @@ export type AvroType = Readonly<{
   encode(data: unknown, headroom?: number): Buffer;
   /** @throws `schema-incompatible` when the bytes are not exactly one value of the schema */
   decode(bytes: Uint8Array): unknown;
+  /**
+   * How to read bytes that another schema wrote, as Avro resolves the two: fields that this one lacks are passed over.
+   * What it answers with throws `schema-incompatible` for bytes that are not a value of the writer's.
+   * @throws `schema-incompatible` where the schemas cannot be resolved
+   */
+  decoderOf(writer: RecordSchema): (bytes: Uint8Array) => unknown;
+  /**
+   * Data of a later version as this one says it: what this one does not know is left out.
+   * @throws `schema-incompatible` where something is missing that this one asks for
+   */
+  known(data: unknown): unknown;
 }>;
 
 /** Compiles a schema. `type` and `version` stand in its errors. */
@@ -37,13 +48,37 @@ export function compileSchema(schema: RecordSchema, names: { type: string; versi
       try {
         return type.fromBuffer(asBuffer(bytes)) as unknown;
       } catch (cause) {
-        throw new DaybookError('schema-incompatible', 'The bytes are not a value of their schema.', {
-          fields: names,
-          cause,
-        });
+        throw notOfSchema(names, cause);
+      }
+    },
+    decoderOf: (writer) => {
+      const attempt = <T>(work: () => T): T => {
+        try {
+          return work();
+        } catch (cause) {
+          throw notOfSchema(names, cause);
+        }
+      };
+      const resolver = attempt(() => type.createResolver(parse(mapSchema(writer, withoutDefaults))));
+      return (bytes) => attempt(() => type.fromBuffer(asBuffer(bytes), resolver) as unknown);
+    },
+    known: (data) => {
+      try {
+        const kept: unknown = type.clone(data, { skipMissingFields: false });
+        return kept;
+      } catch {
+        // The error of avsc quotes the value, so it is no cause.
+        throw misfit('(root)');
       }
     },
   };
+}
+
+function notOfSchema(names: { type: string; version: number }, cause: unknown): DaybookError {
+  return new DaybookError('schema-incompatible', 'The bytes are not a value of their schema.', {
+    fields: names,
+    cause,
+  });
 }
 
 /** Why data written with one schema cannot be read with another; null where it can, as BACKWARD compatibility asks. */

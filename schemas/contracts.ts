@@ -114,6 +114,29 @@ export function decode(type: string, writerVersion: number, bytes: Uint8Array): 
   return avroType(type, writerVersion).decode(bytes);
 }
 
+/**
+ * How to read what a later version of a type wrote, as Avro resolves its schema against the current one. Lossy: what is
+ * read so may be folded, and is never written on.
+ * @throws `schema-incompatible` where the two cannot be resolved: the fact means something that this build does not know
+ */
+export function laterDecoder(type: string, writer: RecordSchema): (bytes: Uint8Array) => unknown {
+  return avroType(type, currentVersion(type)).decoderOf(writer);
+}
+
+/**
+ * Data of the log, which is JSON, that a later version wrote, as this build knows it. Lossy, as `laterDecoder` is.
+ * @throws `schema-unknown` for a version that is not a later one, and for one that says what this build cannot know
+ */
+export function knownOfLater(type: string, version: number, data: unknown): unknown {
+  const current = currentVersion(type);
+  if (version <= current) throw unknownVersion(type, version);
+  try {
+    return avroType(type, current).known(data);
+  } catch {
+    throw unknownVersion(type, version);
+  }
+}
+
 function contractOf(
   name: string,
   capability: string,

@@ -45,6 +45,7 @@ const failure = {
   detail: 'The shop answered 403.',
   status: 403,
   snapshotHash: null,
+  extractorVersion: 2,
   observedAt,
 } as const;
 const failed: ProductEvent = { type: 'CheckFailed', data: failure };

@@ -70,6 +70,8 @@ export const recordingCommands: readonly Command[] = [
       detail: text,
       status: z.int().nullable(),
       snapshotHash: text.nullable(),
+      // Asked for by processes of the version before, it is absent.
+      extractorVersion: z.int().min(0).default(0),
     }),
     output: done,
     decider: product,

@@ -3,7 +3,13 @@ import type { NewEvent, RecordedEvent } from '@daybook/kernel/event.ts';
 import type { EventStore, NonEmpty, Pages } from '@daybook/kernel/ports/event-store.ts';
 import type { KeyOwner, Vault } from '@daybook/kernel/ports/outside.ts';
 import { withSpan } from '../telemetry/tracing.ts';
-import { contractFor, upcast, validate, type EventContract } from '@daybook/schemas/contracts.ts';
+import {
+  contractFor,
+  knownOfLater,
+  upcast,
+  validate,
+  type EventContract,
+} from '@daybook/schemas/contracts.ts';
 
 /**
  * Holds a store to the contracts. What is appended is checked against the schema of its `schemaVersion`, and its
@@ -11,7 +17,8 @@ import { contractFor, upcast, validate, type EventContract } from '@daybook/sche
  * Sealed fields stay sealed: whoever is to see them opens them with the vault.
  *
  * Beside the errors of the store, `append` throws `schema-unknown` and `schema-incompatible`, with nothing written; so
- * do reads that meet a type or a version this build does not know.
+ * do reads that meet a type this build does not know, or a later version that says other things than this build knows.
+ * One that only says more is read without that: an old build goes on while a new one writes.
  */
 export function contractStore(store: EventStore, vault: Vault): EventStore {
   return {
@@ -105,6 +112,10 @@ function toCurrent(event: RecordedEvent): RecordedEvent {
   const { currentVersion } = contractFor(event.type);
   const { schemaVersion } = event.metadata;
   if (schemaVersion === currentVersion) return event;
+  if (schemaVersion > currentVersion) {
+    // The version stays the writer's: what was left out must not be written on.
+    return { ...event, data: knownOfLater(event.type, schemaVersion, event.data) as object };
+  }
   return {
     ...event,
     data: upcast(event.type, schemaVersion, event.data) as object,

@@ -4,7 +4,7 @@ import type { Metadata, RecordedEvent } from '@daybook/kernel/event.ts';
 import type { TopicMessage } from '@daybook/kernel/process.ts';
 import type { SchemaRegistry } from '@daybook/kernel/ports/outside.ts';
 import type { InMessage, OutMessage } from '@daybook/kernel/ports/topics.ts';
-import { currentVersion, decode, encode, upcast } from '@daybook/schemas/contracts.ts';
+import { currentVersion, encode } from '@daybook/schemas/contracts.ts';
 import { attributesOf, headersOf, placeOf } from './cloud-events.ts';
 import { frame, framedBody, framedId, framingBytes } from './framing.ts';
 import { readerSchemas, writerIds, type WrittenAs } from './schema-ids.ts';
@@ -37,8 +37,9 @@ export type MessageCodec = Readonly<{
   /** @throws `schema-unknown` · `schema-incompatible` · `unavailable` */
   encodeMessage(message: NewMessage): Promise<OutMessage>;
   /**
-   * Data and `metadata.schemaVersion` come in the current version, whatever the writer's was.
-   * @throws `schema-unknown` for a schema this build does not know · `schema-incompatible` for bytes or headers that are
+   * Data and `metadata.schemaVersion` come in the current version, whatever the writer's was. Of a later version than this
+   * build knows, data comes as far as Avro resolves it, and `schemaVersion` is the writer's.
+   * @throws `schema-unknown` for a schema this build does not know and cannot resolve · `schema-incompatible` for bytes or headers that are
    *   not what they claim · `unavailable`
    */
   decode(message: InMessage | OutMessage): Promise<RecordedEvent | TopicMessage>;
@@ -99,14 +100,19 @@ export function makeMessageCodec(options: {
   };
 }
 
-function decoded(message: OutMessage, { contract, version }: WrittenAs): RecordedEvent | TopicMessage {
+function decoded(
+  { value, headers }: OutMessage,
+  { contract, version, read }: WrittenAs,
+): RecordedEvent | TopicMessage {
   const { name: type } = contract;
-  const { id, type: claimed, recordedAt, metadata } = attributesOf(message.headers, currentVersion(type));
+  // What a later version wrote keeps its number, so that nobody writes it on as one of this build's.
+  const as = version === undefined ? Number(headers['ce_schemaversion']) : currentVersion(type);
+  const { id, type: claimed, recordedAt, metadata } = attributesOf(headers, as);
   if (claimed !== type)
     throw new DaybookError('schema-incompatible', 'The message is of another type than it claims.', {
       fields: { type, claimed },
     });
-  const data = upcast(type, version, decode(type, version, framedBody(message.value)));
+  const data = read(framedBody(value));
   const common = { id, type, data: data as Record<string, unknown>, metadata, recordedAt };
-  return contract.kind === 'event' ? { ...common, ...placeOf(message.headers) } : common;
+  return contract.kind === 'event' ? { ...common, ...placeOf(headers) } : common;
 }

@@ -2,7 +2,15 @@
 import { DaybookError } from '@daybook/kernel/errors.ts';
 import type { SchemaRegistry } from '@daybook/kernel/ports/outside.ts';
 import type { RecordSchema } from '@daybook/schemas/avro-schema.ts';
-import { contractFor, contracts, eventsTopic, type EventContract } from '@daybook/schemas/contracts.ts';
+import {
+  contractFor,
+  contracts,
+  decode,
+  eventsTopic,
+  laterDecoder,
+  upcast,
+  type EventContract,
+} from '@daybook/schemas/contracts.ts';
 import { fingerprint } from '@daybook/schemas/fingerprint.ts';
 
 /** Ids to write with. */
@@ -50,7 +58,13 @@ export function writerIds(registry: SchemaRegistry, kind: EventContract['kind'])
 }
 
 /** Which version of which contract an id stands for. */
-export type WrittenAs = Readonly<{ contract: EventContract; version: number }>;
+export type WrittenAs = Readonly<{
+  contract: EventContract;
+  /** Undefined for a later version than this build knows. */
+  version?: number;
+  /** Body to data of this build's current version. */
+  read: (body: Uint8Array) => unknown;
+}>;
 
 /** Ids to read with. */
 export type ReaderSchemas = Readonly<{
@@ -77,9 +91,25 @@ export function readerSchemas(registry: SchemaRegistry): ReaderSchemas {
   };
 }
 
+/**
+ * A later version, while the old build still runs beside the new one: it reads on as far as Avro resolves the two, and
+ * otherwise does not know the schema.
+ */
+function later(contract: EventContract, schema: RecordSchema): WrittenAs | undefined {
+  if (`${schema.namespace ?? ''}.${schema.name}` !== contract.fullName) return undefined;
+  try {
+    return { contract, read: laterDecoder(contract.name, schema) };
+  } catch {
+    return undefined;
+  }
+}
+
 function match(schema: RecordSchema): WrittenAs | undefined {
   const contract = contracts.get(schema.name);
   const print = fingerprint(schema);
-  const version = contract?.versions.find((known) => known.fingerprint === print)?.version;
-  return contract === undefined || version === undefined ? undefined : { contract, version };
+  if (contract === undefined) return undefined;
+  const version = contract.versions.find((known) => known.fingerprint === print)?.version;
+  if (version === undefined) return later(contract, schema);
+  const { name } = contract;
+  return { contract, version, read: (body) => upcast(name, version, decode(name, version, body)) };
 }

@@ -20,7 +20,10 @@ const seen = (data: object) => ({
   data: { ...what, ...found, url: 'https://shop.example/kettle', detail: null, status: 200, ...data },
 });
 const recordsFailure = (input: object): ProcessSpec['then'] => [
-  { kind: 'send', call: { command: 'RecordCheckFailure', input: { ...what, ...input } } },
+  {
+    kind: 'send',
+    call: { command: 'RecordCheckFailure', input: { ...what, extractorVersion: 1, ...input } },
+  },
   { kind: 'finish' },
 ];
 

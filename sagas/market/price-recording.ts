@@ -35,6 +35,7 @@ function recording(seen: PriceObservation): Extract<Effect, { kind: 'send' }>['c
       detail: seen.detail ?? 'The page shows no price.',
       status: seen.status,
       snapshotHash,
+      extractorVersion,
     },
   };
 }

@@ -11,6 +11,26 @@ import type {
 } from '../types/types.generated.ts';
 
 /** A check found no price. */
+export type CheckFailedV1 = Readonly<{
+  /** The product; uuid version 5 of tenant and canonical URL. */
+  productId: string;
+  /** The observation; uuid version 5 of the request id, so that one request is recorded once. */
+  observationId: string;
+  /** The check request that led to it; uuid. */
+  requestId: string;
+  /** Why there is no price. */
+  outcome: FailureOutcome;
+  /** One sentence for people. */
+  detail: string;
+  /** HTTP status of the last answer; null where there was none. */
+  status: number | null;
+  /** SHA-256 (lower-case hex) of the uncompressed page bytes in the object store; null where nothing was kept. */
+  snapshotHash: string | null;
+  /** When the page was fetched; ISO 8601, UTC, milliseconds. */
+  observedAt: string;
+}>;
+
+/** A check found no price. */
 export type CheckFailed = Readonly<{
   /** The product; uuid version 5 of tenant and canonical URL. */
   productId: string;
@@ -28,6 +48,8 @@ export type CheckFailed = Readonly<{
   snapshotHash: string | null;
   /** When the page was fetched; ISO 8601, UTC, milliseconds. */
   observedAt: string;
+  /** Version of the extraction rules that found nothing: whether a failure is older than what the rules have learned since. 0 before they were counted. */
+  extractorVersion: number;
 }>;
 
 /** A check of a product page was asked for. */
@@ -211,6 +233,8 @@ export type SourceEnabled = Readonly<{
   /** The kind of shop. */
   source: Source;
 }>;
+
+export type CheckFailedV2 = CheckFailed;
 
 export type PriceObservedV2 = PriceObserved;
 
