@@ -102,17 +102,19 @@ const throwingTimer: KillCase = {
   after: ['parked', 'retry', '--kind', 'timer'],
 };
 
-/** The read models are folded anew, and meet an event that they cannot take in. */
-const throwingFold: KillCase = {
+/** Alters the table of the products, whatever its name is. */
+const alterProducts = (change: string): string => `
+  do $$ declare t text; begin
+    select format('%I.%I', schemaname, tablename) into t from pg_tables
+    where schemaname = 'read' and tablename like 'products%';
+    execute 'alter table ' || t || ' ${change}';
+  end $$`;
+
+/** The read models are folded anew, and one refuses every row. */
+const refusingFold: KillCase = {
   ...foldAnew,
-  before: `${foldAnew.before ?? ''};
-    set session_replication_role = replica;
-    create table public.kept as select * from log.events where type = 'ProductTracked' order by position limit 1;
-    update log.events set data = '{}' where position = (select position from public.kept)`,
-  mend: `
-    set session_replication_role = replica;
-    update log.events e set data = k.data from public.kept k where e.position = k.position;
-    drop table public.kept`,
+  before: `${foldAnew.before ?? ''}; ${alterProducts('add constraint refused check (false)')}`,
+  mend: alterProducts('drop constraint refused'),
   after: ['parked', 'retry', '--kind', 'message'],
 };
 
@@ -148,8 +150,8 @@ const special: Partial<Record<FailpointName, KillCase>> = {
   'timers.parked': throwingTimer,
   'parking.acting': { nth: 1, stimulus: skipped },
   'parking.acted': { nth: 1, stimulus: skipped },
-  'fold.parking': throwingFold,
-  'fold.parked': throwingFold,
+  'fold.parking': refusingFold,
+  'fold.parked': refusingFold,
   'rebuild.making': rebuilding,
   'rebuild.made': rebuilding,
   'rebuild.dropping': rebuilding,
