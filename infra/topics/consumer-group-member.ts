@@ -2,8 +2,8 @@
  * One member of a consumer group, over any ledger. Three loops run side by side until the signal aborts
  * (in brackets the test that dies there):
  *
- * 1. Synchronisation: renews the lease, learns which partitions it holds; starts a worker for each, ends those lost,
- *    marks those beyond its share. Dying here: the lease runs out and others claim its partitions
+ * 1. Synchronisation: renews the lease, and, unless the group is as it was, learns which partitions it holds; starts a
+ *    worker for each, ends those lost, marks those beyond its share. Dying here: the lease runs out and others claim its partitions
  *    [consumer-group-member.unit.spec.ts "a death after sync leaves everything that was not recorded to the next member"].
  * 2. Fetching: keeps up to a batch in reserve for every partition. Dying here: nothing is recorded, nothing is lost
  *    [consumer-group-member.unit.spec.ts "a death after fetch leaves everything that was not recorded to the next member"].
@@ -149,20 +149,41 @@ export async function runMember(options: MemberOptions): Promise<void> {
     wakeups.notify(groupChannel(topic, group));
   }
 
+  /** Renews the lease, and no more where the group is as it was. */
+  async function renew(): Promise<void> {
+    const asked = performance.now();
+    await failpoint('topics.synchronising');
+    const isSame = (await ledger.renew?.()) ?? false;
+    await failpoint('topics.synchronised');
+    if (!isSame) return synchronise(false);
+    const wasInDoubt = leaseUntil <= asked;
+    leaseUntil = asked + pace.leaseMs;
+    if (wasInDoubt) for (const part of parts.values()) part.bell.ring();
+  }
+
   async function synchronising(): Promise<void> {
     let joined = false;
     let failures = 0;
+    let renewals = 0;
+    let called = true;
     while (!left.signal.aborted) {
       try {
-        await inTurn(() => synchronise(!joined));
+        const whole = called || failures > 0 || renewals >= mostRenewals;
+        await inTurn(() => (whole ? synchronise(!joined) : renew()));
+        renewals = whole ? 0 : renewals + 1;
         joined = true;
         failures = 0;
       } catch (error) {
         failures += 1;
         log.warn('A consumer could not renew its lease.', { failures, ...reasonOf(error) });
       }
-      const pause = failures === 0 ? pace.heartbeatMs : backOffMs(pace.backOff, failures);
-      await regrouped.next(Math.min(pause, pace.heartbeatMs), left.signal);
+      const began = performance.now();
+      const pauseMs =
+        failures === 0
+          ? untilShared(pace.heartbeatMs, began)
+          : Math.min(backOffMs(pace.backOff, failures), pace.heartbeatMs);
+      await regrouped.next(pauseMs, left.signal);
+      called = performance.now() - began < pauseMs - earlyMs;
     }
   }
 
@@ -265,10 +286,13 @@ export async function runMember(options: MemberOptions): Promise<void> {
   wakeups.notify(groupChannel(topic, group));
 }
 
+/** After so many renewals the group is looked at all the same: a signal that somebody joined may be lost. */
+const mostRenewals = 3;
+
 /** Timers may be early by so much. */
 const earlyMs = 5;
 
-/** Milliseconds until the next moment at which everybody at rest looks, so that the look is shared. */
+/** Milliseconds until the next moment at which everybody of this process asks, so that one question is enough. */
 function untilShared(pollMs: number, now: number): number {
   const left = pollMs - (now % pollMs);
   return left < Math.min(earlyMs, pollMs / 2) ? left + pollMs : left;

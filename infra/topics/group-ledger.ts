@@ -58,6 +58,12 @@ export type GroupLedger = Readonly<{
    * member's share. With `first` a former incarnation of the same instance is taken for dead at once.
    */
   sync(first: boolean): Promise<Membership>;
+  /**
+   * Renews the member's lease without a look at the group; false where something is amiss there (the member counts as
+   * dead, another one died, a partition is free), and a `sync` is due. What all consumers of a process ask within some
+   * milliseconds is one statement. Absent where a `sync` costs as little.
+   */
+  renew?(): Promise<boolean>;
   /** Keys of a partition with letters set aside: their later messages are set aside too. */
   blockedKeys(partition: number): Promise<readonly string[]>;
   /** At most `limit` messages and letters for each partition wanted, in order. */

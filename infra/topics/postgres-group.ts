@@ -2,6 +2,7 @@ import type { InMessage } from '@daybook/kernel/ports/topics.ts';
 import type { Database } from '../database/database.ts';
 import { waitsBehind, type Claim, type Fetched, type GroupLedger, type Held } from './group-ledger.ts';
 import type { NewsWanted } from './postgres-news.ts';
+import { markOf, type Renewal } from './postgres-renewal.ts';
 import { ask, type Statement } from './postgres-statement.ts';
 import { list } from './publish-batch.ts';
 import type { Member } from './topic-engine.ts';
@@ -52,7 +53,14 @@ type SynchroniseRow = readonly [
   attempts: number,
   triedTo: number,
   waitMs: number,
+  mark: string,
 ];
+
+/** What consumers of one process ask together. */
+export type SharedQuestions = Readonly<{
+  news: (wanted: NewsWanted) => Promise<boolean>;
+  renew: (renewal: Renewal) => Promise<string | null>;
+}>;
 
 /** The ledger of one member of a group on PostgreSQL. Leases run by the database's clock. */
 export function postgresLedger(
@@ -60,10 +68,12 @@ export function postgresLedger(
   topic: Readonly<{ id: number; name: string }>,
   group: string,
   member: Member,
-  news: (wanted: NewsWanted) => Promise<boolean>,
+  shared: SharedQuestions,
 ): GroupLedger {
   const who = [topic.id, group, member.id] as const;
   const claimed = ({ partition, epoch }: Claim) => [...who, partition, epoch] as const;
+  /** Of the group as the last synchronisation found it; who holds nothing has none. */
+  let mark: string | undefined;
   const call = async <T>(statement: Statement): Promise<T | undefined> => {
     const rows = await ask<readonly [T]>(database, statement);
     return rows[0]?.[0];
@@ -72,9 +82,10 @@ export function postgresLedger(
     sync: async (first) => {
       const rows = await ask<SynchroniseRow>(database, {
         name: 'topics.synchronise',
-        text: 'select * from topics.synchronise($1, $2, $3, $4, $5, $6)',
+        text: `select s.*, (${markOf('$1', '$2')}) from topics.synchronise($1, $2, $3, $4, $5, $6) s`,
         values: [...who, member.instance, first, member.leaseMs],
       });
+      mark = rows[0]?.[7];
       const held = rows.map(([, partition, epoch, next, attempts, triedTo, waitMs]): Held => ({
         partition,
         epoch,
@@ -109,7 +120,11 @@ export function postgresLedger(
       });
       return byPartition(rows);
     },
-    news: (wants) => news({ topic: topic.id, group, wants }),
+    news: (wants) => shared.news({ topic: topic.id, group, wants }),
+    renew: async () => {
+      const renewal = { topic: topic.id, group, member: member.id, leaseMs: member.leaseMs };
+      return (await shared.renew(renewal)) === mark;
+    },
     commit: async (moves) =>
       new Set(
         await call<number[]>({

@@ -8,6 +8,7 @@ import { makeTopics, type TopicsOptions } from './make-topics.ts';
 import { partitionOf } from './partitioner.ts';
 import { postgresLedger } from './postgres-group.ts';
 import { newsOf } from './postgres-news.ts';
+import { renewalOf } from './postgres-renewal.ts';
 import { ask } from './postgres-statement.ts';
 import { list, publishParameters, publishPlaceholders } from './publish-batch.ts';
 import { makePublisher } from './publisher.ts';
@@ -38,7 +39,7 @@ const publishLimits = { maxMessages: 1_000, maxBytes: 8 * 1024 * 1024 };
 /** The engine below `postgresTopics`; it begins to apply retention at once, until closed. */
 export function postgresTopicEngine({ database, log, retention }: Engine): TopicEngine {
   const find = topicFinder(database);
-  const news = newsOf(database);
+  const shared = { news: newsOf(database), renew: renewalOf(database) };
   const publishers = new Map<string, ReturnType<typeof makePublisher>>();
   const upkeep = startRetention(database, { ...defaultRetention, ...retention }, log);
 
@@ -77,7 +78,7 @@ export function postgresTopicEngine({ database, log, retention }: Engine): Topic
     },
     partitions: async (name) => (await find(name)).partitions,
     publish: (name, messages) => publisherOf(name).publish(messages),
-    ledger: async (name, group, member) => postgresLedger(database, await find(name), group, member, news),
+    ledger: async (name, group, member) => postgresLedger(database, await find(name), group, member, shared),
     deadLetters: (name, group) => deadLetters(database, name, group),
     release: (id) => handBack(database, 'release', id),
     skip: (id) => handBack(database, 'skip', id),
