@@ -188,3 +188,12 @@ describe('a database that newer code has migrated', () => {
     expect(await migrate(database, { migrations: beside(breaking) })).toEqual([]);
   });
 });
+
+test('one connection is enough', async () => {
+  const narrow = openDatabase({ url: database.url, poolSize: 1, log: silentLog });
+  try {
+    expect(await migrate(narrow, { migrations: beside(addNote) })).toEqual(['9000-note.sql']);
+  } finally {
+    await narrow.close();
+  }
+});

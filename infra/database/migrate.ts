@@ -55,9 +55,9 @@ export async function migrate(database: Database, options: MigrateOptions = {}):
     // The advisory lock is the real one; knex's own survives a killed process and would block for ever.
     await database.knex.migrate.list(config);
     await database.knex.migrate.forceFreeMigrationsLock(config);
-    await refuseNewer(database, migrations);
+    await refuseNewer(client, migrations);
     const applied: string[] = [];
-    for (const name of await pendingOf(database, migrations)) {
+    for (const name of await pendingOf(client, migrations)) {
       if (options.only?.includes(name) === false) continue;
       await applyPatiently(database, config, name, options.tries ?? 20);
       applied.push(name);
@@ -78,7 +78,7 @@ export async function pendingMigrations(database: Database): Promise<readonly st
   try {
     const migrations = migrationNames().map(readMigration);
     await database.knex.migrate.list(settings(database, migrations));
-    return await pendingOf(database, migrations);
+    return await pendingOf(database.pool, migrations);
   } catch (error) {
     throw withoutStatement(error);
   }
@@ -226,8 +226,11 @@ async function lockedOut(
   );
 }
 
-async function pendingOf(database: Database, migrations: readonly Migration[]): Promise<readonly string[]> {
-  const applied = new Set(await appliedMigrations(database.pool));
+async function pendingOf(
+  querier: Pick<pg.Pool, 'query'>,
+  migrations: readonly Migration[],
+): Promise<readonly string[]> {
+  const applied = new Set(await appliedMigrations(querier));
   return migrations.map(({ name }) => name).filter((name) => !applied.has(name));
 }
 
@@ -235,9 +238,9 @@ async function pendingOf(database: Database, migrations: readonly Migration[]): 
  * Code may run on a database that is newer than itself: so it does while a new version is rolled out, and where an old
  * process starts once more meanwhile. A migration that such code cannot live with names the oldest that can.
  */
-async function refuseNewer({ pool }: Database, migrations: readonly Migration[]): Promise<void> {
+async function refuseNewer(querier: Pick<pg.Pool, 'query'>, migrations: readonly Migration[]): Promise<void> {
   const newest = migrations.at(-1)?.name.slice(0, 4) ?? '';
-  const { rows } = await pool.query<{ migration: string }>(
+  const { rows } = await querier.query<{ migration: string }>(
     'select migration from runtime.code_needed where oldest_code > $1 order by migration limit 1',
     [newest],
   );
