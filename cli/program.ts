@@ -130,6 +130,24 @@ function makeProgram(finish: (code: number) => void, output: Output): Command {
       finish(await recover(options));
     });
 
+  folderOption(program.command('rebuild'))
+    .description('Make the tables of a read model anew from the log, beside those that serve, and switch.')
+    .addArgument(new Argument('<readModel>', 'such as products'))
+    .option('--dry-run', 'say which rows would differ, and drop the new tables again', false)
+    .option('--share <percent>', 'how much of the time it works: less spares those who serve', percentage, 50)
+    .action(async (readModel: string, options: RebuildCommandOptions) => {
+      const { rebuildReadModel } = await import('./commands/rebuild.ts');
+      finish(await rebuildReadModel(readModel, options));
+    });
+
+  folderOption(program.command('rollback'))
+    .description('Let a read model show the tables before its last rebuild, once they have what they missed.')
+    .addArgument(new Argument('<readModel>', 'such as products'))
+    .action(async (readModel: string, options: FolderOptions) => {
+      const { rollBackReadModel } = await import('./commands/rebuild.ts');
+      finish(await rollBackReadModel(readModel, options));
+    });
+
   folderOption(program.command('doctor'))
     .description('Say in plain words what is missing or misconfigured, and what to do.')
     .addOption(portOption())
@@ -204,6 +222,7 @@ export const parkedKinds = ['message', 'effect', 'timer', 'relay'] as const;
 
 export type FolderOptions = Readonly<{ data?: string }>;
 export type UpOptions = FolderOptions & Readonly<{ port?: number; demo: boolean }>;
+export type RebuildCommandOptions = FolderOptions & Readonly<{ dryRun: boolean; share: number }>;
 export type DemoOptions = FolderOptions & Readonly<{ port?: number; url?: string }>;
 export type BackupOptions = FolderOptions & Readonly<{ withSecrets: boolean }>;
 export type RestoreOptions = FolderOptions & Readonly<{ keys?: string }>;
@@ -231,6 +250,12 @@ function portOption(): ReturnType<Command['createOption']> {
   return new Command()
     .createOption('--port <number>', 'TCP port (default: PORT, else 4000); 0 takes a free one')
     .argParser(portNumber);
+}
+
+function percentage(text: string): number {
+  const percent = Number(text);
+  if (/^\d+$/.test(text) && percent >= 1 && percent <= 100) return percent;
+  throw new InvalidArgumentError('A share is a number from 1 to 100.');
 }
 
 function portNumber(text: string): number {

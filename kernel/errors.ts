@@ -20,7 +20,8 @@ export const errorCodes = {
   'configuration-invalid': 'The configuration is missing something or contradicts itself.',
   'log-mismatch': 'The log is not what its consumers took in: it was restored, or it lost its end.',
   'backup-invalid': 'A backup is damaged or incomplete, or it was made by a newer Daybook.',
-  'maintenance-refused': 'A backup, restore or recovery was refused: data would be lost, or a Daybook is running.',
+  'maintenance-refused':
+    'A backup, restore, recovery or rebuild was refused: data would be lost, or it is under way elsewhere.',
   'data-folder-unusable': 'The data folder is in use, not writable, or of another version.',
   aborted: 'The caller gave the work up.',
 } as const;

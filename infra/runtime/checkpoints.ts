@@ -100,6 +100,14 @@ export async function lockCheckpoints(
     `select from runtime.checkpoints where consumer = $1 and version = $2 order by partition for update`,
     [name, version],
   );
+  return readCheckpoints(querier, { name, version });
+}
+
+/** All checkpoints of a consumer as of one moment. */
+export async function readCheckpoints(
+  querier: Querier,
+  { name, version }: Omit<Consumer, 'group'>,
+): Promise<readonly Checkpoint[]> {
   const { rows } = await querier.query<CheckpointRow>(`${selectCheckpoints} order by c.partition`, [
     name,
     version,

@@ -34,6 +34,20 @@ export async function foldFingerprints(
   return (category) => fingerprints.get(category);
 }
 
+/** A fingerprint of everything that the folds of a folder may reach: it, the kernel, and the contracts. */
+export async function folderFingerprint(folder: string): Promise<string> {
+  const sources = [
+    sourceOf(packageFolder('kernel/decider.ts'), { deep: true }),
+    sourceOf(packageFolder('schemas/contracts.ts'), { deep: true }),
+    sourceOf(folder, { deep: true }),
+  ];
+  const versions = [...contracts.values()].map(({ name, versions: all }) => [
+    name,
+    all.map(({ fingerprint }) => fingerprint),
+  ]);
+  return sha256(JSON.stringify([await Promise.all(sources), versions]));
+}
+
 const { resolve } = createRequire(import.meta.url);
 
 function packageFolder(file: string): string {

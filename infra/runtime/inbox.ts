@@ -25,12 +25,15 @@ export async function readInbox(
   codec: Pick<MessageCodec, 'decode'>,
 ): Promise<Inbox> {
   const arrivals: Arrival[] = [];
+  /** The last position of each tenant: what was published, or set aside, twice may stand twice in one batch. */
+  const taken = new Map<string, Position>();
   for (const [index, message] of messages.entries()) {
     const { ce_type: type, ce_position: position, ce_tenantid: tenantId = message.key } = message.headers;
     try {
       if (type === undefined || position === undefined) throw missingHeaders();
       const place = { tenantId, position: position as Position };
-      if (place.position <= appliedUpTo(checkpoint, tenantId)) continue;
+      if (place.position <= (taken.get(tenantId) ?? appliedUpTo(checkpoint, tenantId))) continue;
+      taken.set(tenantId, place.position);
       arrivals.push(handles.has(type) ? { ...place, event: await readEvent(codec, message) } : place);
     } catch (error) {
       if (!isDaybookError(error, 'schema-unknown') && !isDaybookError(error, 'schema-incompatible'))

@@ -97,8 +97,8 @@ export function makeProjector(options: ProjectorOptions): Projector {
           : { arrivals: [], poison };
       await failpoint('projector.read');
       if (inbox.arrivals.length === 0 && inbox.poison === undefined) return inbox;
-      if (await settle(own, checkpoint, inbox, { isOwn, ...(keys === undefined ? {} : { keys }) }))
-        return inbox;
+      const beside = { isOwn, ...(keys === undefined ? {} : { keys }) };
+      if (await settle(own, checkpoint, inbox, beside).catch(unlessOutdated(own))) return inbox;
       log.info('Somebody else moved the checkpoint; the batch begins anew.', {
         projection: projection.name,
         partition,
@@ -113,6 +113,15 @@ export function makeProjector(options: ProjectorOptions): Projector {
     const checkpoint = await readCheckpoint(database.pool, consumer, partition);
     known.set(partition, checkpoint);
     return checkpoint;
+  }
+
+  /** False for a failure with tables that are no longer the ones to write to, and may be dropped. */
+  function unlessOutdated(own: Followed): (error: unknown) => Promise<false> {
+    return async (error) => {
+      const { build } = await followedBuild(database.pool, projection);
+      if (build === own.build) throw error;
+      return false;
+    };
   }
 
   async function settle(
@@ -156,6 +165,7 @@ export function makeProjector(options: ProjectorOptions): Projector {
 
 /** The build that a projector writes to. */
 type Followed = Readonly<{
+  build: number;
   consumer: Consumer;
   /** Checkpoints by partition, as of the last look or write. */
   known: Map<number, Checkpoint>;
@@ -167,6 +177,7 @@ async function openFollowed(database: Database, projection: AnyProjection): Prom
   const build = await followedBuild(database.pool, projection);
   const rows = readModelRows(build);
   return {
+    build: build.build,
     consumer: build.consumer,
     known: new Map(),
     // Partitions come in small batches side by side: what is read or written meanwhile goes together.

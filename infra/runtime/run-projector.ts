@@ -17,6 +17,7 @@ import {
   type ReadModelBuild,
   type ShownBuilds,
 } from './rebuild/builds.ts';
+import { dropOldBuilds } from './rebuild/drop-builds.ts';
 import type { Refusal } from './rebuild/fold-target.ts';
 import { parkRefused, releaseTakenIn } from './rebuild/park-refused.ts';
 import { refusedEvents } from './rebuild/refused-events.ts';
@@ -50,8 +51,8 @@ export type RunProjectorOptions = ProjectorOptions &
  * Each step may be repeated. A death in 2 goes on at the checkpoints; the view shows the former version until 3, and old
  * processes go on with theirs. A version that was shown and gone back from is not shown again by itself.
  *
- * An event that the fold cannot take in is parked with all that follows for its tenant, so that the others are served. Not
- * so while the view shows another version: that one has the event and goes on serving.
+ * An event that the fold cannot take in is parked with all that follows for its tenant, so that the others are served.
+ * Where another version is shown that has the event, that one goes on serving, and this one stops.
  * @throws `configuration-invalid` where the table differs from the declaration of the same version, and where an event
  *   cannot be taken in that another version has
  */
@@ -115,16 +116,13 @@ type Taking = Omit<RunProjectorOptions, 'topic'> &
   }>;
 
 async function takeIn(taking: Taking): Promise<void> {
-  const { build, database, topics, refusals, shown, signal, topic } = taking;
+  const { build, database, topics, signal, topic } = taking;
   const partitionOf = partitionsOfTenants(topics, topic);
   // Each further pass reads what was recorded during the one before; what little is left the topic brings.
   for (let events = Infinity; events > shortPass && !signal.aborted;) {
     events = await projectFromStore({ ...taking, build: build.build, partitionOf });
   }
   if (signal.aborted) return;
-  if (refusals.size > 0 && shown !== undefined && shown.version < build.projection.version) {
-    throw refusedEvents(build, refusals, `Version ${String(shown.version)} stays shown.`);
-  }
   await parkRefused(taking);
   await releaseTakenIn(database, taking);
 }
@@ -136,7 +134,7 @@ async function wasNeverShown({ database, projection, build, shown }: Taking): Pr
 }
 
 async function show(taking: Taking): Promise<void> {
-  const { topics, topic, signal, log, build } = taking;
+  const { topics, topic, signal, log, build, refusals, shown } = taking;
   const partitionOf = partitionsOfTenants(topics, topic);
   while (!signal.aborted) {
     const outcome = await switchReadModel({ ...taking, partitionOf });
@@ -145,7 +143,11 @@ async function show(taking: Taking): Promise<void> {
         projection: build.projection.name,
         version: build.projection.version,
       });
+      await dropOldBuilds(taking);
       return;
+    }
+    if (outcome === 'set back') {
+      throw refusedEvents(build, refusals, `Version ${String(shown?.version)} stays shown.`);
     }
     await takeIn(taking);
   }

@@ -15,6 +15,8 @@ export type DropBuildsOptions = Readonly<{
   topic: string;
   /** Also tables that a rebuild left unfinished: only for whoever holds the rebuild's lock. Default false. */
   unfinished?: boolean;
+  /** Nothing but these, which nobody was shown. */
+  only?: readonly BuildNumber[];
 }>;
 
 /** A version whose checkpoints moved within this time is taken to be kept up by a process that still runs. */
@@ -30,16 +32,8 @@ export async function dropOldBuilds(options: DropBuildsOptions): Promise<readonl
   const { projection, database, topics, topic, unfinished = false } = options;
   const dropped = await database.transaction(async (client) => {
     await lockProjection(client, projection);
-    const shown = await shownBuilds(client, projection.name);
-    const all = await recordedBuilds(client, projection.name);
-    const old: BuildNumber[] = [];
-    for (const one of all) {
-      if (shown === undefined || sameBuild(shown, one) || sameBuild(shown.previous, one)) continue;
-      if (one.followed ? one.version > shown.version : !one.everShown && !unfinished) continue;
-      if (one.followed && (await isKeptUp(client, projection, one))) continue;
-      old.push(one);
-      await drop(client, projection, one);
-    }
+    const old = options.only ?? (await useless(client, projection, unfinished));
+    for (const one of old) await drop(client, projection, one);
     await failpoint('rebuild.dropping');
     return old;
   });
@@ -51,8 +45,25 @@ export async function dropOldBuilds(options: DropBuildsOptions): Promise<readonl
   return dropped;
 }
 
+async function useless(
+  querier: Querier,
+  projection: AnyProjection,
+  unfinished: boolean,
+): Promise<readonly BuildNumber[]> {
+  const shown = await shownBuilds(querier, projection.name);
+  if (shown === undefined) return [];
+  const found: BuildNumber[] = [];
+  for (const one of await recordedBuilds(querier, projection.name)) {
+    if (sameBuild(shown, one) || sameBuild(shown.previous, one)) continue;
+    if (one.followed ? one.version > shown.version : !one.everShown && !unfinished) continue;
+    if (one.followed && (await isKeptUp(querier, projection, one))) continue;
+    found.push({ version: one.version, build: one.build });
+  }
+  return found;
+}
+
 /** Drops one build, within the caller's transaction under `lockProjection`. */
-export async function drop(
+async function drop(
   querier: Querier,
   projection: AnyProjection,
   { version, build }: BuildNumber,

@@ -30,6 +30,12 @@ function reachOf(target: FoldTarget, partition: number, tenantId: string): Posit
   return checkpoint === undefined ? ('' as Position) : appliedUpTo(checkpoint, tenantId);
 }
 
+/** Up to where the target has a partition's events, or where the checkpoint is; null for the end of the log. */
+function endIn({ partition, position }: Checkpoint, target: FoldTarget): Position | null {
+  if (target === 'head') return null;
+  return target.find((one) => one.partition === partition)?.position ?? position;
+}
+
 /** Whether an event is to be taken in. */
 export function isMissing(
   event: Readonly<{ position: Position; tenantId: string }>,
@@ -76,16 +82,16 @@ export function movedUpTo(
 ): Checkpoint {
   const { partition } = checkpoint;
   const other = target === 'head' ? undefined : target.find((one) => one.partition === partition);
-  const end = target === 'head' ? upTo : least(upTo, other?.position ?? checkpoint.position);
-  const position = most(checkpoint.position, end);
-  const refused = [...refusals]
-    .filter(([, refusal]) => refusal.partition === partition)
-    .map(([tenantId]) => tenantId);
+  const position = most(checkpoint.position, least(upTo, endIn(checkpoint, target) ?? upTo));
+  const refused = [...refusals].filter(([, refusal]) => refusal.partition === partition);
+  const waiting = new Set([...(other?.holds.keys() ?? []), ...refused.map(([tenantId]) => tenantId)]);
   const holds = new Map<string, Position>();
-  for (const tenantId of new Set([...checkpoint.holds.keys(), ...(other?.holds.keys() ?? []), ...refused])) {
+  for (const tenantId of new Set([...checkpoint.holds.keys(), ...waiting])) {
     const reach = least(upTo, reachOf(target, partition, tenantId) ?? upTo);
-    const at = most(appliedUpTo(checkpoint, tenantId), least(reach, refusals.get(tenantId)?.heldAt ?? reach));
-    if (at < position) holds.set(tenantId, at);
+    const heldAt = refusals.get(tenantId)?.heldAt ?? reach;
+    const at = most(appliedUpTo(checkpoint, tenantId), least(reach, heldAt));
+    // What waits for its tenant may stand behind the partition's last event as well.
+    if (waiting.has(tenantId) || at < position) holds.set(tenantId, at);
   }
   return { partition, position, moves: checkpoint.moves + 1, holds };
 }
@@ -103,31 +109,54 @@ export function moveBetween(before: Checkpoint, after: Checkpoint, refusals: Ref
   return { move: { partition, position, moves: before.moves, fromStore: true }, holds: changes };
 }
 
+/** Checkpoints of a version: what waits for its tenants waits in the version's own group. */
+export type OfVersion = Readonly<{ version: number; checkpoints: readonly Checkpoint[] }>;
+
+/**
+ * Where tables have to be to take the place of others: as far as each of these. Tenants that wait behind a parked event in
+ * the same version's tables wait in these too, at the same place. In those of another version they wait for a group that
+ * is not theirs: only those wait that already do.
+ */
+export function targetOf(own: OfVersion, others: readonly OfVersion[]): readonly Checkpoint[] {
+  const ownHolds = new Map(own.checkpoints.map(({ partition, holds }) => [partition, holds]));
+  return others
+    .map(({ version, checkpoints }) =>
+      version === own.version
+        ? checkpoints
+        : checkpoints.map((one) => ({ ...one, holds: ownHolds.get(one.partition) ?? new Map() })),
+    )
+    .reduce(furthestOf, []);
+}
+
 /** As far as either, for every tenant. */
-export function furthestOf(
-  some: readonly Checkpoint[],
-  others: readonly Checkpoint[],
-): readonly Checkpoint[] {
+function furthestOf(some: readonly Checkpoint[], others: readonly Checkpoint[]): readonly Checkpoint[] {
   const unmatched = others.filter(({ partition }) => !some.some((one) => one.partition === partition));
   const merged = some.map((one) => {
     const other = others.find(({ partition }) => partition === one.partition);
     if (other === undefined) return one;
-    const position = most(one.position, other.position);
-    const holds = [...new Set([...one.holds.keys(), ...other.holds.keys()])]
-      .map((tenantId) => [tenantId, most(appliedUpTo(one, tenantId), appliedUpTo(other, tenantId))] as const)
-      .filter(([, at]) => at < position);
-    return { ...one, position, holds: new Map(holds) };
+    const holds = [...new Set([...one.holds.keys(), ...other.holds.keys()])].map(
+      (tenantId) => [tenantId, most(appliedUpTo(one, tenantId), appliedUpTo(other, tenantId))] as const,
+    );
+    return { ...one, position: most(one.position, other.position), holds: new Map(holds) };
   });
   return [...merged, ...unmatched];
 }
 
-/** Whether tables at some checkpoints have everything that tables at others have, for every tenant. */
-export function isLevel(own: readonly Checkpoint[], others: readonly Checkpoint[]): boolean {
+/** Whether tables have every event that others have, but for tenants that wait. */
+export function isAsFar(own: readonly Checkpoint[], others: readonly Checkpoint[]): boolean {
   return others.every((other) => {
     const checkpoint = own.find(({ partition }) => partition === other.partition);
-    if (checkpoint === undefined || checkpoint.position < other.position) return false;
-    return [...checkpoint.holds].every(([tenantId, at]) => at >= appliedUpTo(other, tenantId));
+    return checkpoint !== undefined && checkpoint.position >= other.position;
   });
+}
+
+/** Whether tables have every event that others have, for every tenant. */
+export function isLevel(own: readonly Checkpoint[], others: readonly Checkpoint[]): boolean {
+  const hasAll = own.every(({ partition, holds }) => {
+    const other = others.find((one) => one.partition === partition);
+    return [...holds].every(([tenantId, at]) => other === undefined || at >= appliedUpTo(other, tenantId));
+  });
+  return hasAll && isAsFar(own, others);
 }
 
 function least(a: Position, b: Position): Position {
