@@ -122,5 +122,8 @@ export interface CommandSender {
 }
 
 export type CommandDelivery = Readonly<
-  Pick<Metadata, 'tenantId' | 'actor' | 'commandId' | 'correlationId' | 'causationId' | 'steps' | 'traceparent'>
+  Pick<
+    Metadata,
+    'tenantId' | 'actor' | 'commandId' | 'correlationId' | 'causationId' | 'steps' | 'traceparent'
+  >
 >;
