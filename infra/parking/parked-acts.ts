@@ -126,9 +126,15 @@ async function moveHold(
   }
 }
 
-/** All builds of the consumer, by the name of its group in `$1`: see `projectionConsumer` and `processConsumer`. */
+/**
+ * What the group in `$1` writes to: see `projectionConsumer` and `processConsumer`. Builds that are not followed take in by
+ * themselves what they lack.
+ */
 function ofGroup(alias: string): string {
   return `$1 in (
     regexp_replace(${alias}.consumer, ' build \\d+$', '') || '.v' || ${alias}.version,
-    replace(${alias}.consumer, 'process ', ''))`;
+    replace(${alias}.consumer, 'process ', ''))
+    and not exists (
+      select from runtime.builds b
+      where b.consumer = ${alias}.consumer and b.version = ${alias}.version and not b.followed)`;
 }

@@ -9,8 +9,9 @@ import { refusedOr } from './batch-handler.ts';
 import { lockCheckpoints, type Querier } from './checkpoints.ts';
 import { readModelRows, type ReadModelRows, type WrittenBatch } from './read-model-rows.ts';
 import { readModelBuild, type ReadModelBuild } from './rebuild/builds.ts';
-import { foldPass, refusalOf, WriteRefused } from './rebuild/fold-pass.ts';
+import { foldPass, refusalOf, WriteRefused, type FoldPassOptions } from './rebuild/fold-pass.ts';
 import type { FoldTarget, Refusal } from './rebuild/fold-target.ts';
+import { skippedEvents } from './rebuild/skipped-events.ts';
 import type { PartitionOf } from './tenant-partitions.ts';
 
 export type ProjectFromStoreOptions = Readonly<{
@@ -50,7 +51,8 @@ const takenMs = 250;
  * the disk: after a crash of the server rows and checkpoints are missing together.
  *
  * An event that cannot be folded, or whose outcome the database refuses, holds its tenant back at the event before it;
- * all others go on. It stands in `refusals` and, as the tenant's hold, in the database.
+ * all others go on. It stands in `refusals` and, as the tenant's hold, in the database. One that somebody gave up is left
+ * out.
  * @throws `unavailable` · `timeout`
  */
 export function projectFromStore(options: ProjectFromStoreOptions): Promise<number> {
@@ -103,10 +105,12 @@ async function taken(client: Querier, lock: string): Promise<boolean> {
 /** Begins again where somebody else moved a checkpoint, and where the database refuses what was folded. */
 async function foldPatiently(build: ReadModelBuild, options: ProjectFromStoreOptions): Promise<number> {
   const { partitionOf, refusals = new Map<string, Refusal>() } = options;
+  const skipped = await skippedEvents(options.database.pool, options.projection.name);
+  const leftOut = new Set<string>();
   let careful = beginning;
   for (;;) {
     try {
-      const events = await foldOnce(build, { ...options, refusals, careful });
+      const events = await foldOnce(build, { ...options, refusals, careful, skipped, leftOut });
       if (events !== 'overtaken') return events;
     } catch (error) {
       if (!(error instanceof WriteRefused)) throw error;
@@ -114,6 +118,10 @@ async function foldPatiently(build: ReadModelBuild, options: ProjectFromStoreOpt
       // Among many written together one is at fault: up to there each then goes by itself.
       careful = upTo;
       if (event === null) continue;
+      if (skipped.has(event.id) && !leftOut.has(event.id)) {
+        leftOut.add(event.id);
+        continue;
+      }
       const { tenantId } = event.metadata;
       refusals.set(tenantId, refusalOf(event, await partitionOf(tenantId), error.heldAt, message));
     }
@@ -122,7 +130,7 @@ async function foldPatiently(build: ReadModelBuild, options: ProjectFromStoreOpt
 
 async function foldOnce(
   build: ReadModelBuild,
-  options: ProjectFromStoreOptions & Readonly<{ refusals: Map<string, Refusal>; careful: Position }>,
+  options: ProjectFromStoreOptions & Pick<FoldPassOptions, 'refusals' | 'careful' | 'skipped' | 'leftOut'>,
 ): Promise<number | 'overtaken'> {
   const { database, target = () => Promise.resolve('head' as const) } = options;
   const rows = readModelRows(build);

@@ -1,8 +1,8 @@
 /** Point 4 of the oracle: read models are folds of the log. */
 import type { Database } from '@daybook/infra/database/database.ts';
-import { projectionConsumer } from '@daybook/infra/runtime/checkpoints.ts';
 import { foldBatch, touchesOf } from '@daybook/infra/runtime/fold-batch.ts';
-import { sqlColumns, tableName, tenantColumn } from '@daybook/infra/runtime/sql-names.ts';
+import { followedBuild, type ReadModelBuild } from '@daybook/infra/runtime/rebuild/builds.ts';
+import { sqlColumns, tenantColumn } from '@daybook/infra/runtime/sql-names.ts';
 import type { RecordedEvent } from '@daybook/kernel/event.ts';
 import type { AnyProjection, Row } from '@daybook/kernel/projection.ts';
 import { canonical } from '@daybook/kernel/specification.ts';
@@ -24,12 +24,13 @@ export async function readModelsAreFolds(
   for (const projection of allProjections) {
     const expected = foldBatch(projection, touchesOf(projection, events), new Map()).upserts;
     const want = expected.map(({ tenantId, row }) => line(projection, tenantId, row)).toSorted();
-    const got = (await storedRows(database, projection)).toSorted();
+    const build = await followedBuild(database.pool, projection);
+    const got = (await storedRows(database, build)).toSorted();
     const missing = want.filter((text) => !got.includes(text));
     const extra = got.filter((text) => !want.includes(text));
     for (const text of missing.slice(0, 3)) wrong.push(`${projection.name} lacks ${text}`);
     for (const text of extra.slice(0, 3)) wrong.push(`${projection.name} has ${text}`);
-    const { name, version } = projectionConsumer(projection);
+    const { name, version } = build.consumer;
     const { rows } = await database.pool.query<{ partition: number; position: string }>(
       'select partition, position from runtime.checkpoints where consumer = $1 and version = $2',
       [name, version],
@@ -44,11 +45,14 @@ export async function readModelsAreFolds(
   return wrong;
 }
 
-async function storedRows(database: Database, projection: AnyProjection): Promise<readonly string[]> {
+async function storedRows(
+  database: Database,
+  { projection, table }: ReadModelBuild,
+): Promise<readonly string[]> {
   const columns = sqlColumns(projection);
   const names = [tenantColumn, ...columns.map(({ name }) => name)].join(', ');
   const { rows } = await database.pool.query<unknown[]>({
-    text: `select ${names} from ${tableName(projection)}`,
+    text: `select ${names} from ${table}`,
     values: [],
     rowMode: 'array',
   });

@@ -29,6 +29,10 @@ export type FoldPassOptions = Readonly<{
   target: FoldTarget;
   /** Events that cannot be taken in, by tenant: what follows them is left out. The pass adds those that it meets. */
   refusals: Map<string, Refusal>;
+  /** Ids of events that are left out where they cannot be taken in. Default: none. */
+  skipped?: ReadonlySet<string>;
+  /** Ids of events that are left out. Default: none. */
+  leftOut?: ReadonlySet<string>;
   load: (touched: Iterable<TouchedRow>) => Promise<ReadonlyMap<string, Row>>;
   /** Writes rows and checkpoints, all or none; false where somebody else moved a checkpoint. @throws InputRefused */
   write: (batches: readonly WrittenBatch[]) => Promise<boolean>;
@@ -181,21 +185,10 @@ async function* pagesFrom(
 
 type Folding = FoldPassOptions & Readonly<{ before: Position }>;
 
-async function foldPage(
-  page: readonly RecordedEvent[],
-  { build, partitionOf, checkpoints, target, refusals, before }: Folding,
-  buffer: FoldBuffer,
-): Promise<void> {
-  const { projection } = build;
-  const missing: RecordedEvent[] = [];
-  for (const event of page) {
-    if (!projection.handles.has(event.type)) continue;
-    const { tenantId } = event.metadata;
-    const partition = partitionOf(tenantId);
-    const checkpoint = checkpoints[typeof partition === 'number' ? partition : await partition];
-    if (checkpoint === undefined) continue;
-    if (isMissing({ position: event.position, tenantId }, checkpoint, target, refusals)) missing.push(event);
-  }
+async function foldPage(page: readonly RecordedEvent[], options: Folding, buffer: FoldBuffer): Promise<void> {
+  const { partitionOf, refusals, before, skipped } = options;
+  const { projection } = options.build;
+  const missing = await missingOf(page, options);
   if (await foldTogether(projection, missing, buffer).then(() => true, unlessRefused)) return;
   // One of them is at fault: each goes by itself, and what follows the refused one for its tenant is left out.
   for (const event of missing) {
@@ -205,9 +198,27 @@ async function foldPage(
     const heldAt = page[page.indexOf(event) - 1]?.position ?? before;
     await foldTogether(projection, [event], buffer).catch((error: unknown) => {
       unlessRefused(error);
+      if (skipped?.has(event.id) === true) return;
       refusals.set(tenantId, refusalOf(event, partition, heldAt, (error as InputRefused).message));
     });
   }
+}
+
+/** The events of a page that are to be taken in. */
+async function missingOf(
+  page: readonly RecordedEvent[],
+  { build, partitionOf, checkpoints, target, refusals, leftOut }: Folding,
+): Promise<readonly RecordedEvent[]> {
+  const missing: RecordedEvent[] = [];
+  for (const event of page) {
+    if (!build.projection.handles.has(event.type) || leftOut?.has(event.id) === true) continue;
+    const { tenantId } = event.metadata;
+    const partition = partitionOf(tenantId);
+    const checkpoint = checkpoints[typeof partition === 'number' ? partition : await partition];
+    if (checkpoint === undefined) continue;
+    if (isMissing({ position: event.position, tenantId }, checkpoint, target, refusals)) missing.push(event);
+  }
+  return missing;
 }
 
 /** Folds events into the buffer, all or none of them. @throws InputRefused */

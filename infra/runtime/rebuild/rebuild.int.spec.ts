@@ -17,6 +17,14 @@ const doubled = (version = 1): AnyProjection => things({ version, each: (by) => 
 const query = async <R extends object>(sql: string): Promise<readonly R[]> =>
   (await house.opened.database.pool.query<R>(sql)).rows;
 
+/** The id of the event whose data are so. */
+async function eventOf(isIt: (data: { thing: string; by: number }) => boolean): Promise<string> {
+  for await (const page of house.store.readAll()) {
+    for (const { id, data } of page) if (isIt(data as { thing: string; by: number })) return id;
+  }
+  throw new Error('There is no such event.');
+}
+
 async function givenThings(events: number): Promise<void> {
   await house.happen(events);
   house.project();
@@ -144,6 +152,29 @@ describe('a rebuild', () => {
       resumed: false,
     });
     expect(await house.tables()).toHaveLength(2);
+  });
+
+  test('leaves out what somebody gave up and it cannot take in, whoever refuses it', async () => {
+    await givenThings(20);
+    await house.happen(1, { tenantId: 'b', by: 3_000_000_000 });
+    await house.happen(1, { tenantId: 'c', thing: 'broken' });
+    await house.happen(20);
+    const unlike = (thing: string): boolean => thing === 'broken';
+    await expect(house.rebuild(things({ throwsAt: unlike }))).rejects.toThrow('cannot take in');
+    const given = await eventOf(({ by }) => by > 1_000);
+    const broken = await eventOf(({ thing }) => thing === 'broken');
+    await query(`
+      create table read.parked_decisions (event_id text, kind text, act text, consumer text);
+      insert into read.parked_decisions select id, 'message', 'skipped', 'testThings.v1'
+      from unnest(array['${given}', '${broken}']) id`);
+    await house.rebuild(things({ throwsAt: unlike }), { fingerprint: 'again' });
+    const held = `select from runtime.holds where consumer = 'testThings build 2' and tenant_id = 'c'`;
+    expect(await query(held)).toEqual([]);
+    const rows = await house.shown();
+    expect(rows.filter(({ thing }) => thing === 'broken')).toEqual([]);
+    const ofC = (all: readonly Record<string, unknown>[]) =>
+      all.filter((row) => row['tenant_id'] === 'c' && row['thing'] !== 'broken');
+    expect(ofC(rows)).toEqual(ofC(await house.folded()));
   });
 
   test('keeps tenants held back where they were held back', async () => {

@@ -21,6 +21,7 @@ import type { PartitionOf } from '../tenant-partitions.ts';
 import { followedBuild, sameBuild, shownBuilds, type ReadModelBuild, type ShownBuilds } from './builds.ts';
 import { foldPass, WriteRefused } from './fold-pass.ts';
 import { isAsFar, isLevel, targetOf, type OfVersion, type Refusal } from './fold-target.ts';
+import { skippedEvents } from './skipped-events.ts';
 
 export type SwitchOptions = Readonly<{
   build: ReadModelBuild;
@@ -160,6 +161,7 @@ export async function foldRest(
     checkpoints: await lockCheckpoints(client, build.consumer),
     target,
     refusals,
+    skipped: await skippedEvents(client, build.projection.name),
     load: (touched) => rows.load(client, touched).catch(refused),
     write: async (batches) => (await rows.write(client, batches).catch(refused)).size === batches.length,
     tableWasEmpty: await isEmpty(client, build),
