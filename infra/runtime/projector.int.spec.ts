@@ -6,7 +6,6 @@ import { recorded } from '@daybook/kernel/specification.ts';
 import { inPartition, jsonCodec } from '@daybook/test/support/json-codec.ts';
 import { freshDatabase } from '@daybook/test/support/postgres.ts';
 import { silentLog } from '@daybook/test/support/silent-log.ts';
-import { memoryWakeups } from '../database/wakeups.ts';
 import { ensureCheckpoints, projectionConsumer, readCheckpoint } from './checkpoints.ts';
 import { onFailpoint } from '../failpoints/failpoint.ts';
 import { makeProjector } from './projector.ts';
