@@ -137,6 +137,17 @@ describe.each(allProjections)('$name', (projection) => {
   });
 });
 
+test('a sealed value shows that it is there', async () => {
+  const [row] = await queries.forTenant('ours').from<Row>('timeline').where({ type: 'UserRegistered' });
+  const answer = await lineage.explain({
+    tenantId: 'ours',
+    readModel: 'timeline',
+    key: String(row?.['position']),
+  });
+  expect(row?.['data']).toMatchObject({ email: expect.stringContaining('sealed:') });
+  expect(explained(answer).row).toMatchObject({ data: { email: '[sealed]' } });
+});
+
 describe('the query', () => {
   const ask = async (parameters: Record<string, string>, tenantId = 'ours'): Promise<unknown> => {
     const query = explainRow({ lineage, readModels: allProjections.map(({ name }) => name) });
