@@ -91,6 +91,10 @@ export function makeProjector(options: ProjectorOptions): Projector {
       const own = await opened;
       const isOwn = own.known.has(partition);
       const checkpoint = await checkpointOf(own, partition);
+      if (checkpoint === undefined) {
+        lookAgain(opened);
+        continue;
+      }
       const inbox =
         poison === undefined
           ? await readInbox(messages, checkpoint, projection.handles, options.codec)
@@ -107,20 +111,28 @@ export function makeProjector(options: ProjectorOptions): Projector {
     }
   }
 
-  async function checkpointOf({ consumer, known }: Followed, partition: number): Promise<Checkpoint> {
-    const kept = known.get(partition);
+  /** Undefined where another build is followed by now. */
+  async function checkpointOf(own: Followed, partition: number): Promise<Checkpoint | undefined> {
+    const kept = own.known.get(partition);
     if (kept !== undefined) return kept;
-    const checkpoint = await readCheckpoint(database.pool, consumer, partition);
-    known.set(partition, checkpoint);
+    const checkpoint = await readCheckpoint(database.pool, own.consumer, partition).catch(
+      unlessOutdated(own),
+    );
+    // A switch before this reading is found out here, a later one by the count of moves that was read.
+    if (checkpoint === false || (await isOutdated(own))) return undefined;
+    own.known.set(partition, checkpoint);
     return checkpoint;
+  }
+
+  async function isOutdated({ build }: Followed): Promise<boolean> {
+    return (await followedBuild(database.pool, projection)).build !== build;
   }
 
   /** False for a failure with tables that are no longer the ones to write to, and may be dropped. */
   function unlessOutdated(own: Followed): (error: unknown) => Promise<false> {
     return async (error) => {
-      const { build } = await followedBuild(database.pool, projection);
-      if (build === own.build) throw error;
-      return false;
+      if (await isOutdated(own)) return false;
+      throw error;
     };
   }
 

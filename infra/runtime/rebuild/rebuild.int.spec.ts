@@ -27,7 +27,8 @@ async function eventOf(isIt: (data: { thing: string; by: number }) => boolean): 
 
 async function givenThings(events: number): Promise<void> {
   await house.happen(events);
-  house.project();
+  const { ready } = house.project();
+  await eventually(() => expect(ready()).toBe(true));
   await house.settled();
 }
 
