@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import pg from 'pg';
 import { openDatabase, type Database } from '@daybook/infra/database/database.ts';
 import { silentLog } from './silent-log.ts';
@@ -6,14 +7,11 @@ import { silentLog } from './silent-log.ts';
 export const serverVariable = 'DAYBOOK_TEST_POSTGRES';
 export const templateName = 'daybook_template';
 
-let count = 0;
-
 /** A migrated database of its own, cloned from the template. `drop` closes it and removes it. */
 export async function freshDatabase(
   options: { poolSize?: number } = {},
 ): Promise<{ database: Database; url: string; drop: () => Promise<void> }> {
-  count += 1;
-  const name = `test_${String(process.pid)}_${String(count)}`;
+  const name = `test_${randomUUID().replaceAll('-', '')}`;
   await onServer(`create database ${name} template ${templateName} strategy file_copy`);
   const url = serverUrl(name);
   const database = openDatabase({ url, log: silentLog, ...options });
