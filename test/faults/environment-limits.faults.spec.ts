@@ -20,13 +20,21 @@ onLinux('limits of a process', () => {
     const pid = arena.system.processes.get('up')?.pid ?? 0;
     const load = arena.load();
     await goesOn(load);
+    const client = new pg.Client({ connectionString: arena.system.databaseUrl });
+    await client.connect();
+    // A shop that cannot be asked for want of a descriptor is left alone for long: none is asked meanwhile.
+    await eventually(
+      async () => {
+        const { rows } = await client.query('select 1 from scraping.requests where finished_at is null');
+        expect([rows.length, load.acked().length > 0]).toEqual([0, true]);
+      },
+      { withinMs: 60_000 },
+    );
     const limits = await readFile(`/proc/${String(pid)}/limits`, 'utf8');
     const [, soft, hard] = /^Max open files\s+(\d+)\s+(\d+)/m.exec(limits) ?? [];
     const inUse = (await readdir(`/proc/${String(pid)}/fd`)).length;
     limit(pid, `${String(inUse - 5)}:${String(hard)}`);
     // Its connections end, and no descriptor is there for new ones.
-    const client = new pg.Client({ connectionString: arena.system.databaseUrl });
-    await client.connect();
     await client.query(
       `select pg_terminate_backend(pid) from pg_stat_activity where application_name like 'daybook%'`,
     );

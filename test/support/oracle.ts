@@ -11,6 +11,7 @@ import { makeMessageCodec, type MessageCodec } from '@daybook/infra/registry/cod
 import { postgresSchemaRegistry } from '@daybook/infra/registry/postgres.ts';
 import { postgresTopics } from '@daybook/infra/topics/postgres-topics.ts';
 import { memoryVault } from '@daybook/infra/vault/memory.ts';
+import { isDaybookError } from '@daybook/kernel/errors.ts';
 import type { RecordedEvent } from '@daybook/kernel/event.ts';
 import type { InMessage, Topics } from '@daybook/kernel/ports/topics.ts';
 import type { TopicMessage } from '@daybook/kernel/process.ts';
@@ -88,15 +89,15 @@ async function readable<T>(
   messages: readonly InMessage[],
   as: (decoded: TopicMessage, message: InMessage) => T,
 ): Promise<readonly T[]> {
-  const decoded = await Promise.all(
-    messages.map((message) =>
-      codec.decode(message).then(
-        (one) => [as(one, message)],
-        () => [],
-      ),
-    ),
-  );
-  return decoded.flat();
+  const decoded: T[] = [];
+  for (const message of messages) {
+    try {
+      decoded.push(as(await codec.decode(message), message));
+    } catch (error) {
+      if (!isDaybookError(error) || error.retry !== 'never') throw error;
+    }
+  }
+  return decoded;
 }
 
 /** Waits until nothing is under way: the relay is at the head, every group at its end, no effect waits. */
