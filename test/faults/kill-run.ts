@@ -96,6 +96,10 @@ async function die(stage: Stage, closing: Closing): Promise<Death> {
   const late = setTimeout(() => {
     victim.signal('SIGTERM');
   }, reachedWithinMs);
+  closing.push(async () => {
+    clearTimeout(late);
+    await Promise.all(loads.map((load) => load.stop()));
+  });
   const other = await (plan.stimulus ?? (plan.command?.besideSystem === false ? startAlone : underLoad))(
     scene,
   );
