@@ -1,4 +1,4 @@
-import { hostname } from 'node:os';
+import { constants, hostname, setPriority } from 'node:os';
 import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { openDatabase } from '@daybook/infra/database/database.ts';
@@ -68,6 +68,8 @@ async function prepared(
   const wakeups = postgresWakeups(database, log);
   const topics = postgresTopics({ database, wakeups, log });
   const signals = stopSignals();
+  // Those who serve go first where processors are short.
+  setPriority(constants.priority.PRIORITY_BELOW_NORMAL);
   const folder = dirname(fileURLToPath(import.meta.resolve('@daybook/projectors/capabilities.ts')));
   try {
     await work({

@@ -6,15 +6,25 @@ import { sampleEvent } from './sample-events.ts';
 /** Events of each stream, and of each append. */
 const perStream = 100;
 
-/** Appends so many sample events, a hundred to a stream. */
-export async function fillStore(store: EventStore, total: number): Promise<void> {
+/** Appends so many sample events, a hundred to a stream, of one tenant or of several in turn. */
+export async function fillStore(
+  store: EventStore,
+  total: number,
+  tenants: readonly string[] = [],
+): Promise<void> {
+  const ofTenant = (stream: number) => (): NewEvent => {
+    const event = sampleEvent();
+    const tenantId = tenants[stream % tenants.length] ?? event.metadata.tenantId;
+    const data = { ...event.data, observationId: randomUUID() };
+    return { ...event, data, metadata: { ...event.metadata, tenantId } };
+  };
   for (let n = 0; n < total / perStream; n += 10) {
     await Promise.all(
-      Array.from({ length: 10 }, () =>
+      Array.from({ length: 10 }, (_, index) =>
         store.append(
           `product-${randomUUID()}`,
           'no-stream',
-          Array.from({ length: perStream }, sampleEvent) as unknown as NonEmpty<NewEvent>,
+          Array.from({ length: perStream }, ofTenant(n + index)) as unknown as NonEmpty<NewEvent>,
         ),
       ),
     );

@@ -17,9 +17,11 @@ import { postgresTopics } from '@daybook/infra/topics/postgres-topics.ts';
 import { memoryVault } from '@daybook/infra/vault/memory.ts';
 import type { EventStore } from '@daybook/kernel/ports/event-store.ts';
 import { eventsTopic, topicContracts } from '@daybook/schemas/contracts.ts';
+import { eventually } from '../support/eventually.ts';
 import { silentLog } from '../support/silent-log.ts';
 import type { Bench } from './bar.ts';
 import { countRows } from './bench-database.ts';
+import { fillStore } from './fill-store.ts';
 import { percentile, type Sample } from './measure.ts';
 import { sampleEvent } from './sample-events.ts';
 
@@ -41,13 +43,25 @@ export function lossyWakeups(database: Database, lost: Lost): Wakeups {
 
 /** From an append to what a reader sees: store and relay in this process, the projector in another. */
 export type VisibleChain = Readonly<{
+  databaseUrl: string;
   /** Appends at the rate and times each event from its acknowledgement; the figure is the 99th percentile in ms. */
   run(): Promise<Sample>;
   close(): Promise<void>;
 }>;
 
+export type ChainOptions = Readonly<{
+  /** Events a second. Default 2 000. */
+  rate?: number;
+  /** Events that are in the log, and in the read model, before the first run. Default 0. */
+  history?: number;
+}>;
+
 /** Opens the chain. */
-export async function openVisibleChain(bench: Bench, lost: Lost): Promise<VisibleChain> {
+export async function openVisibleChain(
+  bench: Bench,
+  lost: Lost,
+  { rate = perSecond, history = 0 }: ChainOptions = {},
+): Promise<VisibleChain> {
   const log = silentLog;
   const database = await bench.database();
   const wakeups = lossyWakeups(database, lost);
@@ -73,13 +87,17 @@ export async function openVisibleChain(bench: Bench, lost: Lost): Promise<Visibl
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
   });
   await once(projector, 'message');
-  let acknowledged = 0;
+  if (history > 0) await fillStore(store, history, tenants);
+  await eventually(async () => expectRows(await countRows(database.pool, `read.${projection}`), history), {
+    withinMs: 120_000,
+  });
+  let acknowledged = history;
   return {
+    databaseUrl: database.url,
     run: async () => {
-      const sample = await load(store, positions);
+      const sample = await load(store, positions, rate);
       acknowledged += sample.latenciesMs?.length ?? 0;
-      const rows = await countRows(database.pool, `read.${projection}`);
-      if (rows !== acknowledged) throw new Error(`The read model has ${String(rows)} rows.`);
+      expectRows(await countRows(database.pool, `read.${projection}`), acknowledged);
       return sample;
     },
     close: async () => {
@@ -94,6 +112,10 @@ export async function openVisibleChain(bench: Bench, lost: Lost): Promise<Visibl
   };
 }
 
+function expectRows(rows: number, expected: number): void {
+  if (rows !== expected) throw new Error(`The read model has ${String(rows)} rows of ${String(expected)}.`);
+}
+
 async function ended(child: ChildProcess): Promise<void> {
   const exit = once(child, 'exit');
   child.send('stop');
@@ -103,13 +125,13 @@ async function ended(child: ChildProcess): Promise<void> {
 const tenants = Array.from({ length: 20 }, () => randomUUID());
 
 /** Appends at a steady rate, whatever comes back. */
-async function load(store: EventStore, positions: Positions): Promise<Sample> {
+async function load(store: EventStore, positions: Positions, rate: number): Promise<Sample> {
   const latenciesMs: number[] = [];
   const underWay: Promise<void>[] = [];
   const startedAt = performance.now();
-  const total = perSecond * seconds;
+  const total = rate * seconds;
   while (underWay.length < total) {
-    const due = Math.min(total, Math.ceil(((performance.now() - startedAt) / 1_000) * perSecond));
+    const due = Math.min(total, Math.ceil(((performance.now() - startedAt) / 1_000) * rate));
     while (underWay.length < due) {
       underWay.push(
         visible(store, positions, underWay.length).then((ms) => {

@@ -253,10 +253,14 @@ async function foldToLevel(
       onProgress: report,
     });
     all += events;
-    if (signal.aborted) throw new DaybookError('aborted', 'The rebuild was stopped; the next one goes on.');
+    if (signal.aborted) throw stopped();
     if (refusals.size > 0) throw refusedEvents(build, refusals, goesOn);
   }
   return all;
+}
+
+function stopped(): DaybookError {
+  return new DaybookError('aborted', 'The rebuild was stopped; the next one goes on.');
 }
 
 async function progressOf(
@@ -301,7 +305,8 @@ async function compared(
     const difference = await atLevel({ ...options, build, shown, refusals, partitionOf }, (client) =>
       rowDifference(client, before, build.table),
     ).catch((error: unknown) => {
-      if (!isDaybookError(error) || error.retry !== 'later' || options.signal.aborted) throw error;
+      if (options.signal.aborted) throw stopped();
+      if (!isDaybookError(error) || error.retry !== 'later') throw error;
       return undefined;
     });
     if (difference !== undefined) return difference;
