@@ -128,7 +128,7 @@ export const timersClauses: readonly Clause<TimersSubject>[] = [
     name: 'cancels',
     sentence: 'a cancelled timer does not fire; cancelling what is not set is nothing',
     run: async (subject) => {
-      const at = await subject.clock(30);
+      const at = await subject.clock(700);
       await subject.tell(timersOf('one', wake('tea', at), wake('milk', at)));
       await subject.tell(timersOf('one', cancelWake('tea'), cancelWake('nothing')));
       subject.loop();
@@ -140,7 +140,7 @@ export const timersClauses: readonly Clause<TimersSubject>[] = [
     name: 'ends-with-its-instance',
     sentence: 'timers of an instance that finished are gone',
     run: async (subject) => {
-      await subject.tell(timersOf('one', wake('tea', await subject.clock(30))));
+      await subject.tell(timersOf('one', wake('tea', await subject.clock(300))));
       await subject.tell(timersOf('one', { kind: 'finish' }));
       expect(await subject.waiting()).toEqual([]);
       subject.loop();
