@@ -39,6 +39,10 @@ export async function takeRebuildLock(
       [lockSpace, projection],
     );
     const release = async (): Promise<void> => {
+      // The server notices the end of a connection a moment later.
+      await client
+        .query('select pg_advisory_unlock($1, hashtext($2))', [lockSpace, projection])
+        .catch(() => undefined);
       client.release(true);
       await database.close();
     };
