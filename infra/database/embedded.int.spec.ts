@@ -5,8 +5,11 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import pg from 'pg';
 import { expect, test } from '@jest/globals';
+import { eventually } from '@daybook/test/support/eventually.ts';
 import { silentLog } from '@daybook/test/support/silent-log.ts';
-import { startEmbeddedPostgres, throughClosedFolders } from './embedded.ts';
+import { memoryLog } from '../logging/memory-log.ts';
+import { startEmbeddedPostgres } from './embedded.ts';
+import { throughClosedFolders } from './server-programs.ts';
 
 async function query<T>(url: string, text: string): Promise<T[]> {
   const client = new pg.Client({ connectionString: url });
@@ -34,6 +37,33 @@ test('the embedded server keeps its data over a restart, takes over a running on
     expect(await query(fourth.url, 'select n from kept')).toEqual([{ n: 1 }]);
     await fourth.stop();
   } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}, 60_000);
+
+test('a server whose killed forerunner has not left yet waits for it', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'daybook-embedded-'));
+  const log = memoryLog();
+  const options = { folder, log };
+  const client = new pg.Client({ connectionString: (await startEmbeddedPostgres(options)).url });
+  client.on('error', () => undefined);
+  await client.connect();
+  const { rows } = await client.query<{ pid: number }>('select pg_backend_pid() as pid');
+  const backend = rows[0]?.pid ?? 0;
+  try {
+    const first = await startEmbeddedPostgres(options);
+    process.kill(backend, 'SIGSTOP');
+    process.kill(first.pid, 'SIGKILL');
+    const second = startEmbeddedPostgres(options);
+    await eventually(() => {
+      expect(log.lines.map(({ message }) => message)).toContain(
+        'A killed PostgreSQL has not left yet and is waited for.',
+      );
+    });
+    process.kill(backend, 'SIGCONT');
+    await (await second).stop();
+  } finally {
+    await client.end().catch(() => undefined);
     await rm(folder, { recursive: true, force: true });
   }
 }, 60_000);

