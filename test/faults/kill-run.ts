@@ -242,7 +242,9 @@ async function comeBack(stage: Stage, death: Death, closing: Closing): Promise<C
   const after = loadOf(house, person, { pages: 1 });
   await after.acknowledged(4);
   await after.stop();
-  await settled(databaseUrl, settledWithinMs);
+  await settled(databaseUrl, settledWithinMs).catch((error: unknown) => {
+    throw new Error(`${String(error)}\n${system.output().slice(-8_000)}`, { cause: error });
+  });
   const settledMs = performance.now() - began;
   const mails = await Promise.all([folder, ...beside.map((one) => one.folder)].map(mailsIn));
   const found = await judge({
