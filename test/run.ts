@@ -3,7 +3,7 @@
  * `everything` is with faults. Starts the one PostgreSQL that tests share, hands everything else to jest, and ends with
  * one line `N passed, N failed`. With `--write`, pages that tests compare with what is so are written anew.
  */
-import { spawn } from 'node:child_process';
+import { spawn, type ChildProcess } from 'node:child_process';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
@@ -30,6 +30,17 @@ if (process.argv.includes('--write')) process.env['WRITE_PAGES'] = '1';
 const tier = known.includes(first) ? first : 'all';
 const jestArguments = known.includes(first) ? others : [first, ...others];
 
+// Told to stop, it stops jest, and then what it started itself.
+let underWay: ChildProcess | undefined;
+const told = new AbortController();
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  process.on(signal, () => {
+    told.abort();
+    process.exitCode = 1;
+    underWay?.kill(signal);
+  });
+}
+
 const stop = tier === 'unit' ? undefined : await startTestPostgres();
 const results = await mkdtemp(join(tmpdir(), 'daybook-results-'));
 const total = { passed: 0, failed: 0, skipped: 0 };
@@ -38,7 +49,7 @@ try {
     const tiers = round.tiers.filter(
       (name) => tier === 'everything' || tier === name || (tier === 'all' && name !== 'faults'),
     );
-    if (tiers.length === 0) continue;
+    if (tiers.length === 0 || told.signal.aborted) continue;
     const outcome = join(results, `${tiers.join('-')}.json`);
     const code = await jest([
       ...['--selectProjects', ...tiers, '--json', `--outputFile=${outcome}`, '--passWithNoTests'],
@@ -75,6 +86,7 @@ function jest(args: readonly string[]): Promise<number> {
       ],
       { cwd: root, stdio: 'inherit' },
     );
+    underWay = child;
     child.on('error', fail);
     child.on('exit', (code) => {
       done(code ?? 1);
