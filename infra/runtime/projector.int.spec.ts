@@ -171,6 +171,13 @@ describe('a projector', () => {
     expect(await totals()).toEqual({ 'a/counter-0': 2, 'a/counter-1': 2, 'a/counter-2': 2 });
   });
 
+  test('counts once what stands twice in one batch', async () => {
+    const [first, second, third] = placed(...counted(3));
+    const twice = [first, second, first, second, third].flatMap((event) => event ?? []);
+    await projector().handle(batch(twice));
+    expect(await totals()).toEqual({ 'a/counter-0': 1, 'a/counter-1': 1, 'a/counter-2': 1 });
+  });
+
   test('removes rows, and types it does not handle only move the checkpoint', async () => {
     const { handle } = projector();
     const cleared = recorded([
