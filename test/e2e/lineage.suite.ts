@@ -26,9 +26,15 @@ export function lineageSuite(stage: () => Stage): void {
         expect(stage().shop.listing('harbour-mug').amountMinor).not.toBe(first.price?.amountMinor);
       });
       must(await withCorrelation(asked)('POST', `/v1/market/products/${productId}/check`), 202);
-      await eventually(async () => expect((await explain('amountMinor')).total).toBeGreaterThan(1), {
-        withinMs: 60_000,
-      });
+      // The events come from the log; the row comes from its read model, a moment later.
+      await eventually(
+        async () => {
+          const { total, row } = await explain('amountMinor');
+          expect(total).toBeGreaterThan(1);
+          expect(row?.['amountMinor']).not.toBe(first.price?.amountMinor);
+        },
+        { withinMs: 60_000 },
+      );
     }, 120_000);
 
     const withCorrelation =
