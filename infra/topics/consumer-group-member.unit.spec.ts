@@ -1,4 +1,5 @@
 import { expect, test } from '@jest/globals';
+import { DaybookError } from '@daybook/kernel/errors.ts';
 import { done, type Batch, type Topics, type Verdict } from '@daybook/kernel/ports/topics.ts';
 import { eventually } from '@daybook/test/support/eventually.ts';
 import { silentLog } from '@daybook/test/support/silent-log.ts';
@@ -95,4 +96,26 @@ test.each(
   last.release();
   await victim.stop();
   await Promise.all([dying.close(), heirs.close()]);
+});
+
+test('an engine that is away when a member begins is waited for', async () => {
+  const engine = memoryTopicEngine();
+  let tries = 0;
+  const away: TopicEngine = {
+    ...engine,
+    ledger: (...of) => {
+      tries += 1;
+      return tries < 3
+        ? Promise.reject(new DaybookError('unavailable', 'Away.', { retry: 'later' }))
+        : engine.ledger(...of);
+    },
+  };
+  const topics = makeTopics(away, { wakeups: memoryWakeups(), log: silentLog, pace });
+  await topics.ensure(topic, { partitions: 1 });
+  await topics.publish(topic, [{ key: 'key', value: Buffer.from('1'), headers: {} }]);
+  const consumer = consume(topics);
+  await eventually(() => expect(consumer.taken).toEqual(['1']));
+  expect(tries).toBe(3);
+  await consumer.stop();
+  await topics.close();
 });

@@ -2,10 +2,11 @@ import { DaybookError } from '@daybook/kernel/errors.ts';
 import type { Log } from '@daybook/kernel/ports/outside.ts';
 import type { Topics } from '@daybook/kernel/ports/topics.ts';
 import type { Wakeups } from '../database/wakeups.ts';
+import { untilDone } from '../runtime/loop.ts';
 import { runMember, type MemberPace } from './consumer-group-member.ts';
-import { topicChannel } from './group-ledger.ts';
+import { topicChannel, type GroupLedger } from './group-ledger.ts';
 import { partitionOf } from './partitioner.ts';
-import type { TopicEngine } from './topic-engine.ts';
+import { isTopicUnknown, type TopicEngine } from './topic-engine.ts';
 
 export type TopicsOptions = Readonly<{
   /**
@@ -41,17 +42,28 @@ export function makeTopics(
   async function member(...[topic, group, handler, options]: Parameters<Topics['run']>): Promise<void> {
     const seat = takeSeat(seats, `${topic} ${group}`);
     const paced = { ...defaultPace, ...pace };
+    const signal = AbortSignal.any([options.signal, closing.signal]);
+    const join = (): Promise<GroupLedger | DaybookError> =>
+      engine
+        .ledger(topic, group, {
+          id: crypto.randomUUID(),
+          instance: instance === undefined ? null : `${instance}#${String(seat.number)}`,
+          leaseMs: paced.leaseMs,
+        })
+        .catch((error: unknown) => {
+          if (isTopicUnknown(error)) return error;
+          throw error;
+        });
     try {
-      const ledger = await engine.ledger(topic, group, {
-        id: crypto.randomUUID(),
-        instance: instance === undefined ? null : `${instance}#${String(seat.number)}`,
-        leaseMs: paced.leaseMs,
-      });
+      // An engine that is away at this moment is waited for, as it is later on.
+      const ledger = await untilDone('consumer start', join, { log: log.with({ topic, group }), signal });
+      if (ledger === undefined) return;
+      if (ledger instanceof DaybookError) throw ledger;
       await runMember({
         topic,
         group,
         handler,
-        signal: AbortSignal.any([options.signal, closing.signal]),
+        signal,
         maxBatch: options.maxBatch ?? defaultMaxBatch,
         ledger,
         pace: paced,

@@ -5,7 +5,7 @@ import type {
   SetAsideMessage,
   TopicSettings,
 } from '@daybook/kernel/ports/topics.ts';
-import { DaybookError } from '@daybook/kernel/errors.ts';
+import { DaybookError, isDaybookError } from '@daybook/kernel/errors.ts';
 import type { GroupLedger } from './group-ledger.ts';
 
 /** Who takes part in a group. */
@@ -37,8 +37,15 @@ export type TopicEngine = Readonly<{
 
 /** The error of a topic that was not made yet. */
 export function topicUnknown(topic: string): DaybookError {
-  return new DaybookError('unavailable', 'The topic does not exist.', { retry: 'later', fields: { topic } });
+  return new DaybookError('unavailable', noTopic, { retry: 'later', fields: { topic } });
 }
+
+/** Whether that is what is wrong, and not that the engine is away. */
+export function isTopicUnknown(error: unknown): error is DaybookError {
+  return isDaybookError(error, 'unavailable') && error.message === noTopic;
+}
+
+const noTopic = 'The topic does not exist.';
 
 /** The error of a topic that exists with another number of partitions. */
 export function partitionMismatch(topic: string, expected: number, actual: number): DaybookError {
