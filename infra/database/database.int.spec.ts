@@ -69,6 +69,19 @@ describe('a database', () => {
     await nowhere.close();
   });
 
+  test('outlives a connection that is ended in the moment in which somebody gets it', async () => {
+    const other = openDatabase({ url: fresh.url, poolSize: 1, log: silentLog });
+    const client = await other.pool.connect();
+    const ended = new Promise((done) => client.once('end', done));
+    const { rows } = await client.query<{ pid: number }>('select pg_backend_pid() as pid');
+    await database.pool.query('select pg_terminate_backend($1)', [rows[0]?.pid]);
+    await ended;
+    await expect(client.query('select 1')).rejects.toThrow(/not queryable|terminat/);
+    client.release(true);
+    expect((await other.pool.query('select 1 as one')).rows).toEqual([{ one: 1 }]);
+    await other.close();
+  });
+
   test('gives a server up that does not answer, and finds it again', async () => {
     const proxy = await startProxy(fresh.url);
     const own = openDatabase({ url: proxy.url, log: silentLog, poolSize: 2, statementTimeoutMs: 100 });

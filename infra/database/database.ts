@@ -85,6 +85,11 @@ export function openDatabase(options: DatabaseOptions): Database {
     idleTimeoutMillis: 30_000,
     pipeline: options.pipeline ?? false,
   });
+  // The pool listens to idle connections alone: one that dies in somebody's hands between two statements would end the
+  // process. Whoever has it learns of it by the next statement.
+  pool.on('connect', (client) => {
+    client.on('error', () => undefined);
+  });
   // An idle connection that dies (a restart of PostgreSQL) is replaced by the pool at its next use.
   pool.on('error', (error) => {
     // `pool.end` says goodbye and does not wait for it: a server that stops right after it is no news.
@@ -120,9 +125,6 @@ async function transaction<T>(pool: pg.Pool, work: (client: pg.PoolClient) => Pr
   } catch (error) {
     throw translateDatabaseError(error);
   }
-  // Without a listener a connection that dies between two statements ends the process.
-  const ignore = (): void => undefined;
-  client.on('error', ignore);
   let stage: 'commit' | undefined;
   let broken = false;
   try {
@@ -141,7 +143,6 @@ async function transaction<T>(pool: pg.Pool, work: (client: pg.PoolClient) => Pr
         );
     throw stage === 'commit' || isDriverError(error) ? translateDatabaseError(error, stage) : error;
   } finally {
-    client.off('error', ignore);
     client.release(broken);
   }
 }

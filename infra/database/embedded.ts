@@ -211,9 +211,9 @@ function lastLine(text: string): string {
 }
 
 async function ensureDatabase(port: number, password: string): Promise<void> {
-  const client = new pg.Client({ connectionString: urlOf(port, password, 'postgres') });
-  await client.connect();
+  const client = clientOf(urlOf(port, password, 'postgres'));
   try {
+    await client.connect();
     const { rowCount } = await client.query('select 1 from pg_database where datname = $1', [databaseName]);
     if (rowCount === 0) await client.query(`create database ${databaseName}`);
   } finally {
@@ -221,12 +221,17 @@ async function ensureDatabase(port: number, password: string): Promise<void> {
   }
 }
 
+/** A connection whose loss is told by its next statement: one that nobody listens to would end the process. */
+function clientOf(connectionString: string): pg.Client {
+  return new pg.Client({ connectionString, connectionTimeoutMillis: 5_000 }).on('error', () => undefined);
+}
+
 function urlOf(port: number, password: string, database = databaseName): string {
   return `postgres://daybook:${password}@127.0.0.1:${String(port)}/${database}`;
 }
 
 async function answers(url: string): Promise<boolean> {
-  const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: 5_000 });
+  const client = clientOf(url);
   try {
     await client.connect();
     await client.query('select 1');

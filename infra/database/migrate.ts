@@ -44,9 +44,6 @@ export async function migrate(database: Database, options: MigrateOptions = {}):
   const client = await database.pool.connect().catch((error: unknown) => {
     throw translateDatabaseError(error);
   });
-  // Without a listener a connection that dies between two statements ends the process.
-  const ignore = (): void => undefined;
-  client.on('error', ignore);
   try {
     await lockedAlone(client);
     if (options.restoring !== true) await refuseHalfRestored(client);
@@ -68,7 +65,6 @@ export async function migrate(database: Database, options: MigrateOptions = {}):
     throw withoutStatement(error);
   } finally {
     await client.query(`select pg_advisory_unlock(hashtext('daybook migrations'))`).catch(() => undefined);
-    client.off('error', ignore);
     client.release();
   }
 }

@@ -49,9 +49,6 @@ export function openGroupWriter(options: { url: string; answerLimitMs: number; l
       throw translateDatabaseError(error);
     });
     let failure: unknown;
-    // Without a listener a connection that dies between two statements ends the process.
-    const ignore = (): void => undefined;
-    client.on('error', ignore);
     try {
       await failpoint('append.writing');
       const work = client.query<unknown[]>(appendStatement(group));
@@ -62,7 +59,6 @@ export function openGroupWriter(options: { url: string; answerLimitMs: number; l
       failure = error;
       throw translateAppendError(error);
     } finally {
-      client.off('error', ignore);
       // A connection that did not answer in time may still be at work: it is closed, not reused.
       client.release(failure !== undefined && !isRefusal(failure));
     }

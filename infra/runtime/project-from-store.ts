@@ -80,8 +80,6 @@ async function foldAlone(options: ProjectFromStoreOptions): Promise<number> {
   const { name, version } = build.consumer;
   const lock = `fold ${name} ${String(version)}`;
   const client = await database.pool.connect().catch(rethrown);
-  const ignore = (): void => undefined;
-  client.on('error', ignore);
   try {
     while (!(await taken(client, lock))) {
       if (signal.aborted) return 0;
@@ -90,7 +88,6 @@ async function foldAlone(options: ProjectFromStoreOptions): Promise<number> {
     return await foldPatiently(build, options);
   } finally {
     await client.query('select pg_advisory_unlock(hashtext($1))', [lock]).catch(() => undefined);
-    client.off('error', ignore);
     client.release();
   }
 }

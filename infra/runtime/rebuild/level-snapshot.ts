@@ -36,8 +36,6 @@ export async function atLevel<T>(
   });
   try {
     const client = await unlimited.pool.connect().catch(rethrown);
-    const ignore = (): void => undefined;
-    client.on('error', ignore);
     const cancel = (): void => {
       void stopStatement(options, client);
     };
@@ -47,7 +45,6 @@ export async function atLevel<T>(
       return await look(client);
     } finally {
       signal.removeEventListener('abort', cancel);
-      client.off('error', ignore);
       // Closing the connection ends its transaction.
       client.release(true);
     }

@@ -33,7 +33,6 @@ export async function takeRebuildLock(
   try {
     // Never handed back to the pool, which would close it after a while.
     const client = await database.pool.connect();
-    client.on('error', () => undefined);
     const { rows } = await client.query<{ taken: boolean }>(
       'select pg_try_advisory_lock($1, hashtext($2)) as taken',
       [lockSpace, projection],
