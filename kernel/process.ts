@@ -58,6 +58,11 @@ export type Process<I extends RecordedEvent | TopicMessage, S> = Readonly<{
   topic?: string;
   /** The input types it wants; others are passed over. */
   handles: readonly I['type'][];
+  /**
+   * What cannot be read is parked, and what follows for its tenant waits (the default), or is passed over and logged: for
+   * a process by which what is parked is mended, and which nothing may hold up.
+   */
+  unreadable?: Unreadable;
   /** `start` begins anew, `continue` needs a running instance (else the input is passed over). */
   route: (input: I) => Route;
   initialState: () => S;
@@ -66,6 +71,9 @@ export type Process<I extends RecordedEvent | TopicMessage, S> = Readonly<{
   react: (input: I | TimerDue, state: S) => readonly Effect[];
 }>;
 
+/** What becomes of messages that cannot be read. */
+export type Unreadable = 'park' | 'pass';
+
 type Input = RecordedEvent | TopicMessage;
 
 /** A process with its type parameters closed over. */
@@ -73,6 +81,7 @@ export type AnyProcess = Readonly<{
   name: string;
   topic?: string;
   handles: ReadonlySet<string>;
+  unreadable: Unreadable;
   route: (input: Input) => Route;
   initialState: () => unknown;
   evolve: (state: unknown, input: Input | TimerDue) => unknown;
@@ -85,6 +94,7 @@ export function defineProcess<I extends Input, S>(process: Process<I, S>): AnyPr
     name: process.name,
     ...(process.topic === undefined ? {} : { topic: process.topic }),
     handles: new Set<string>(process.handles),
+    unreadable: process.unreadable ?? 'park',
     route: (input) => process.route(input as I),
     initialState: process.initialState,
     evolve: (state, input) => process.evolve(state as S, input as I | TimerDue),

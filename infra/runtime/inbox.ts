@@ -15,7 +15,8 @@ export type Inbox = Readonly<{ arrivals: readonly Arrival[]; poison?: Poison }>;
 
 /**
  * Reads messages of the events topic. What is at or below the checkpoint is passed over unread, and so is the body of
- * events whose type is not handled. Unreadable is what its schema says so of; that the registry is away is thrown.
+ * events whose type is not handled. Unreadable is what its schema says so of, which ends the inbox, or is passed over where
+ * `passOver` takes it; that the registry is away is thrown.
  * @throws `unavailable`
  */
 export async function readInbox(
@@ -23,6 +24,7 @@ export async function readInbox(
   checkpoint: Checkpoint,
   handles: ReadonlySet<string>,
   codec: Pick<MessageCodec, 'decode'>,
+  passOver?: (poison: Poison) => void,
 ): Promise<Inbox> {
   const arrivals: Arrival[] = [];
   /** The last position of each tenant: what was published, or set aside, twice may stand twice in one batch. */
@@ -36,12 +38,18 @@ export async function readInbox(
       taken.set(tenantId, place.position);
       arrivals.push(handles.has(type) ? { ...place, event: await readEvent(codec, message) } : place);
     } catch (error) {
-      if (!isDaybookError(error, 'schema-unknown') && !isDaybookError(error, 'schema-incompatible'))
-        throw error;
-      return { arrivals, poison: { index, tenantId, reason: `${error.code}: ${error.message}` } };
+      const poison = { index, tenantId, reason: unreadableReason(error) };
+      if (passOver === undefined) return { arrivals, poison };
+      passOver(poison);
     }
   }
   return { arrivals };
+}
+
+/** Why a message can never be read. @throws whatever else it was */
+export function unreadableReason(error: unknown): string {
+  if (!isDaybookError(error, 'schema-unknown') && !isDaybookError(error, 'schema-incompatible')) throw error;
+  return `${error.code}: ${error.message}`;
 }
 
 async function readEvent(codec: Pick<MessageCodec, 'decode'>, message: InMessage): Promise<RecordedEvent> {

@@ -208,6 +208,23 @@ describe('a process on another topic', () => {
     });
     expect(await states()).toMatchObject([{ state: 1 }]);
   });
+
+  test.each([
+    [
+      orders,
+      () => batch(logOf(placed('1'), placed('2'), placed('3'))),
+      [{ instance: '1' }, { instance: '3' }],
+    ],
+    [counting, () => messages('1', '2', '3'), [{ instance: 'c', state: 2 }]],
+  ])('an unreadable message is passed over where the process says so', async (process, from, expected) => {
+    const { messages: list, ...rest } = await from();
+    const broken = list.map((message, n) =>
+      n === 1 ? { ...message, headers: {}, value: Buffer.from('{') } : message,
+    );
+    const { handle } = runner([], { ...process, unreadable: 'pass' });
+    expect(await handle({ ...rest, messages: broken })).toEqual(done);
+    expect(await states()).toMatchObject(expected);
+  });
 });
 
 describe('timers', () => {

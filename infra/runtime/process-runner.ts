@@ -1,5 +1,4 @@
 import type { Position, RecordedEvent } from '@daybook/kernel/event.ts';
-import { isDaybookError } from '@daybook/kernel/errors.ts';
 import type { Log } from '@daybook/kernel/ports/outside.ts';
 import type { Batch, InMessage, SetAsideKeys, Verdict } from '@daybook/kernel/ports/topics.ts';
 import type { AnyProcess, TopicMessage } from '@daybook/kernel/process.ts';
@@ -18,7 +17,15 @@ import {
   type Checkpoint,
   type Querier,
 } from './checkpoints.ts';
-import { holdsWith, movedCheckpoint, readInbox, storedInbox, type Inbox, type Poison } from './inbox.ts';
+import {
+  holdsWith,
+  movedCheckpoint,
+  readInbox,
+  storedInbox,
+  unreadableReason,
+  type Inbox,
+  type Poison,
+} from './inbox.ts';
 import { routed, stepAll, type ProcessChanges, type RoutedInput } from './process-step.ts';
 import { keepInputs, lockInstances, writeProcessChanges } from './process-store.ts';
 
@@ -69,6 +76,16 @@ export function makeProcessRunner(options: ProcessRunnerOptions): ProcessRunner 
   const { process, database, log, codec } = options;
   const consumer = processConsumer(process);
   const known = new Map<number, Checkpoint>();
+  const passOver =
+    process.unreadable === 'park'
+      ? undefined
+      : ({ tenantId, reason }: Poison): void => {
+          log.error('A message that cannot be read is passed over.', {
+            process: process.name,
+            tenantId,
+            reason,
+          });
+        };
 
   /** Inputs of the events topic: their positions are the store's, and the checkpoint tells which are new. */
   async function takeEvents(
@@ -107,7 +124,7 @@ export function makeProcessRunner(options: ProcessRunnerOptions): ProcessRunner 
   /** Messages of another topic: their ids tell which are new. */
   async function takeMessages(messages: readonly InMessage[], poison?: Poison): Promise<{ poison?: Poison }> {
     if (poison !== undefined) return { poison };
-    const read = await readMessages(messages, process.handles, codec);
+    const read = await readMessages(messages, process.handles, codec, passOver);
     await failpoint('process.read');
     if (read.inputs.length > 0) await settle(read.inputs, () => Promise.resolve(true), true);
     return read;
@@ -160,7 +177,7 @@ export function makeProcessRunner(options: ProcessRunnerOptions): ProcessRunner 
     (messages: readonly InMessage[], poison?: Poison) =>
     (checkpoint: Checkpoint): Inbox | Promise<Inbox> =>
       poison === undefined
-        ? readInbox(messages, checkpoint, process.handles, codec)
+        ? readInbox(messages, checkpoint, process.handles, codec, passOver)
         : { arrivals: [], poison };
 
   return {
@@ -204,6 +221,7 @@ async function readMessages(
   messages: readonly InMessage[],
   handles: ReadonlySet<string>,
   codec: Pick<MessageCodec, 'decode'>,
+  passOver?: (poison: Poison) => void,
 ): Promise<{ inputs: readonly (RecordedEvent | TopicMessage)[]; poison?: Poison }> {
   const inputs: (RecordedEvent | TopicMessage)[] = [];
   for (const [index, message] of messages.entries()) {
@@ -212,9 +230,9 @@ async function readMessages(
     try {
       inputs.push(await codec.decode(message));
     } catch (error) {
-      if (!isDaybookError(error, 'schema-unknown') && !isDaybookError(error, 'schema-incompatible'))
-        throw error;
-      return { inputs, poison: { index, tenantId, reason: `${error.code}: ${error.message}` } };
+      const poison = { index, tenantId, reason: unreadableReason(error) };
+      if (passOver === undefined) return { inputs, poison };
+      passOver(poison);
     }
   }
   return { inputs };

@@ -9,6 +9,8 @@ export type ParkedAct = Readonly<{ parkedId: string; failedAt: string; act: 'ret
 export const parkedActs = defineProcess<RecordedEvent<OperationsEvent>, null>({
   name: 'parkedActs',
   handles: ['ParkedRetried', 'ParkedSkipped'],
+  // A decision may be about the very message that nobody can read; one that is lost leaves the thing parked and listed.
+  unreadable: 'pass',
   route: (input) => ({ to: 'start', id: input.data.parkedId }),
   initialState: () => null,
   evolve: (state) => state,
