@@ -14,7 +14,7 @@ const rounds: readonly { tiers: readonly string[]; arguments: readonly string[] 
   { tiers: ['unit', 'int'], arguments: ['--maxWorkers=100%'] },
   { tiers: ['e2e'], arguments: ['--maxWorkers=1', '--coverage=false'] },
   // Cases of faults mostly wait, for leases and for processes: some stand it side by side.
-  { tiers: ['faults'], arguments: ['--maxWorkers=3', '--coverage=false'] },
+  { tiers: ['faults'], arguments: ['--maxWorkers=4', '--coverage=false'] },
 ];
 const root = resolve(import.meta.dirname, '..');
 

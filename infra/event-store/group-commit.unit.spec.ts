@@ -63,6 +63,30 @@ describe('group commit', () => {
     expect(await Promise.all(second)).toEqual([appended, appended]);
   });
 
+  test('a full group goes beside the one under way; a further one, and what is for a stream under way, waits', async () => {
+    const { groups, write, answer } = makeWriter();
+    const commit = makeGroupCommit(write, limits);
+    const all = [commit.append(request('a', 60))];
+    await turn();
+    const second = request('b', 10);
+    all.push(commit.append(second));
+    await turn();
+    expect(groups).toEqual([['a']]);
+    const toTheSame = { ...request('c', 50), stream: 'thing-a' } as const;
+    all.push(commit.append(toTheSame), commit.append(request('d', 50)), commit.append(request('e', 100)));
+    await turn();
+    expect(groups).toEqual([['a'], ['b', 'd']]);
+    answer();
+    await turn();
+    answer();
+    await turn();
+    answer();
+    await turn();
+    answer();
+    expect(await Promise.all(all)).toHaveLength(5);
+    expect(groups).toEqual([['a'], ['b', 'd'], ['c'], ['e']]);
+  });
+
   test('keeps groups within their limits, in order; a larger append goes alone', async () => {
     const { groups, write, answer } = makeWriter();
     const commit = makeGroupCommit(write, { ...limits, maxAppends: 2 });

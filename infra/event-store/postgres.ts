@@ -30,7 +30,7 @@ const defaultLimits: GroupCommitLimits = {
   maxOutstanding: 20_000,
   maxOutstandingSize: 64 * 1024 * 1024,
   maxAppends: 512,
-  maxSize: 4 * 1024 * 1024,
+  maxSize: 320 * 1024,
 };
 
 const defaultPageSize = 500;

@@ -5,7 +5,7 @@ import { openDatabase, translateDatabaseError } from '../database/database.ts';
 import { failpoint, underWay } from '../failpoints/failpoint.ts';
 import type { AppendRequest } from './append-request.ts';
 import { appendStatement, toOutcomes, type AppendRow } from './append-statement.ts';
-import type { Outcome } from './group-commit.ts';
+import { mostGroups, type Outcome } from './group-commit.ts';
 
 /** Writes groups of appends. */
 export type GroupWriter = Readonly<{
@@ -33,7 +33,7 @@ export function openGroupWriter(options: { url: string; answerLimitMs: number; l
   const { url, answerLimitMs, log } = options;
   const database = openDatabase({
     url,
-    poolSize: 1,
+    poolSize: mostGroups,
     applicationName: 'daybook log',
     statementTimeoutMs: answerLimitMs,
     settings: {
