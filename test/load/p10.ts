@@ -9,7 +9,7 @@ import { percentile, type Sample } from './measure.ts';
 import { openVisibleChain, type VisibleChain } from './visible-chain.ts';
 
 const rate = 1_000;
-const history = 20_000;
+const history = 100_000;
 /** As `daybook rebuild` does it unless told otherwise. */
 const share = 0.5;
 
@@ -55,7 +55,7 @@ export const bar: Bar = {
 type Outcome = Readonly<{ switches: number; events: number; different: number }>;
 
 /** Runs of the load at most, until there was a switch. */
-const mostRuns = 6;
+const mostRuns = 12;
 
 async function whileRebuilding(
   rebuilder: ChildProcess,

@@ -53,6 +53,8 @@ export type FoldPassOptions = Readonly<{
 /** Rows, and events, after which what was folded is written: as much is repeated after a death. */
 const rowsPerWrite = 2_000;
 const eventsPerWrite = 20_000;
+/** Where others are to have the machine between writes: a write of 2,000 rows keeps a processor from them for 30 ms. */
+const rowsPerShortWrite = 500;
 
 /** A write that the database refuses: of one event, or of one of many up to a position. */
 export class WriteRefused extends Error {
@@ -76,17 +78,21 @@ export class WriteRefused extends Error {
  * @throws WriteRefused · what the store and the database throw
  */
 export async function foldPass(options: FoldPassOptions): Promise<number | 'overtaken'> {
-  const { eventStore, target, refusals, signal, careful = beginning, pageSize = 500 } = options;
+  const { eventStore, target, refusals, signal, careful = beginning, pageSize = 500, share = 1 } = options;
   const after = startOf(options.checkpoints, target, refusals);
   if (after === null) return 0;
   const end = endOf(target);
   const fold = foldFrom(after, { ...options, careful });
+  let workedFrom = performance.now();
   for await (const page of pagesFrom(eventStore, after, { careful, pageSize })) {
     if (signal.aborted) break;
-    const workedFrom = performance.now();
     if (!(await fold.take(page))) return 'overtaken';
     if (end !== null && (page.at(-1)?.position ?? end) >= end) break;
-    await breathe(options, workedFrom);
+    if (share >= 1) continue;
+    if (!(await fold.written())) return 'overtaken';
+    // Leaves the machine to others for a while.
+    await pause((performance.now() - workedFrom) * (1 / share - 1), undefined, { signal }).catch(() => undefined);
+    workedFrom = performance.now();
   }
   return fold.finish();
 }
@@ -94,12 +100,15 @@ export async function foldPass(options: FoldPassOptions): Promise<number | 'over
 type Fold = Readonly<{
   /** Folds a page; false where somebody else moved a checkpoint. */
   take: (page: readonly RecordedEvent[]) => Promise<boolean>;
+  /** Waits for the write under way; false where somebody else moved a checkpoint. */
+  written: () => Promise<boolean>;
   /** Writes the rest; answers with how many events were taken. */
   finish: () => Promise<number | 'overtaken'>;
 }>;
 
 function foldFrom(after: Position, options: FoldPassOptions & Readonly<{ careful: Position }>): Fold {
-  const { target, refusals, careful } = options;
+  const { target, refusals, careful, share = 1 } = options;
+  const mostRows = share < 1 ? rowsPerShortWrite : rowsPerWrite;
   const buffer = foldBuffer(options.load, { tableWasEmpty: options.tableWasEmpty });
   let { checkpoints } = options;
   let events = 0;
@@ -146,9 +155,10 @@ function foldFrom(after: Position, options: FoldPassOptions & Readonly<{ careful
       upTo = page.at(-1)?.position ?? upTo;
       options.onPage?.(events);
       if (alone !== null) return buffer.waiting() === 0 || ((await write(alone, before)) && writing);
-      if (buffer.waiting() < rowsPerWrite && unwritten < eventsPerWrite) return true;
+      if (buffer.waiting() < mostRows && unwritten < eventsPerWrite) return true;
       return write(null, before);
     },
+    written: () => writing,
     finish: async () => {
       if (unwritten > 0 && !(await write(null, upTo))) return 'overtaken';
       return (await writing) ? events : 'overtaken';
@@ -157,13 +167,6 @@ function foldFrom(after: Position, options: FoldPassOptions & Readonly<{ careful
 }
 
 const none: RowChanges = { upserts: [], deletes: [] };
-
-/** Leaves the machine to others for a while. */
-async function breathe({ share = 1, signal }: FoldPassOptions, workedFrom: number): Promise<void> {
-  if (share >= 1) return;
-  const restMs = (performance.now() - workedFrom) * (1 / share - 1);
-  await pause(restMs, undefined, { signal }).catch(() => undefined);
-}
 
 /** Pages of one event as long as care is needed. */
 async function* pagesFrom(
