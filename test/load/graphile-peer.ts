@@ -1,3 +1,4 @@
+import type pg from 'pg';
 import { eventually } from '../support/eventually.ts';
 import type { Bench } from './bar.ts';
 import { countRows, plainPool } from './bench-database.ts';
@@ -16,7 +17,7 @@ type WorkerOptions = Readonly<{
 type GraphilePackage = Readonly<{
   Logger: new (factory: () => () => void) => object;
   run(options: {
-    connectionString: string;
+    pgPool: pg.Pool;
     noHandleSignals: boolean;
     logger: object;
     taskList: Readonly<Record<string, (payload: unknown) => void>>;
@@ -48,6 +49,7 @@ export async function openGraphile(
   const logger = new Logger(() => () => undefined);
   const connectionString = await bench.emptyDatabase();
   const counter = plainPool(connectionString, 1);
+  const pgPool = plainPool(connectionString, pool.maxPoolSize);
   const utils = await makeWorkerUtils({ connectionString, logger });
   await utils.migrate();
   return {
@@ -63,7 +65,7 @@ export async function openGraphile(
       let runner: Runner | undefined;
       const sample = await timed(jobs, async () => {
         runner = await run({
-          connectionString,
+          pgPool,
           noHandleSignals: true,
           logger,
           taskList: {
@@ -85,6 +87,7 @@ export async function openGraphile(
     },
     close: async () => {
       await utils.release();
+      await pgPool.end();
       await counter.end();
     },
   };

@@ -78,21 +78,17 @@ export class WriteRefused extends Error {
  * @throws WriteRefused · what the store and the database throw
  */
 export async function foldPass(options: FoldPassOptions): Promise<number | 'overtaken'> {
-  const { eventStore, target, refusals, signal, careful = beginning, pageSize = 500, share = 1 } = options;
+  const { eventStore, target, refusals, signal, careful = beginning, pageSize = 500 } = options;
   const after = startOf(options.checkpoints, target, refusals);
   if (after === null) return 0;
   const end = endOf(target);
   const fold = foldFrom(after, { ...options, careful });
-  let workedFrom = performance.now();
+  const rest = restBetween(fold, options);
   for await (const page of pagesFrom(eventStore, after, { careful, pageSize })) {
     if (signal.aborted) break;
     if (!(await fold.take(page))) return 'overtaken';
     if (end !== null && (page.at(-1)?.position ?? end) >= end) break;
-    if (share >= 1) continue;
-    if (!(await fold.written())) return 'overtaken';
-    // Leaves the machine to others for a while.
-    await pause((performance.now() - workedFrom) * (1 / share - 1), undefined, { signal }).catch(() => undefined);
-    workedFrom = performance.now();
+    if (!(await rest())) return 'overtaken';
   }
   return fold.finish();
 }
@@ -167,6 +163,26 @@ function foldFrom(after: Position, options: FoldPassOptions & Readonly<{ careful
 }
 
 const none: RowChanges = { upserts: [], deletes: [] };
+
+/**
+ * Leaves the machine to others, for as long as its share of the time asks, once what was folded is written; false where
+ * somebody else moved a checkpoint.
+ */
+function restBetween(
+  fold: Fold,
+  { share = 1, signal }: Pick<FoldPassOptions, 'share' | 'signal'>,
+): () => boolean | Promise<boolean> {
+  if (share >= 1) return () => true;
+  let workedFrom = performance.now();
+  return async () => {
+    const moved = await fold.written();
+    await pause((performance.now() - workedFrom) * (1 / share - 1), undefined, { signal }).catch(
+      () => undefined,
+    );
+    workedFrom = performance.now();
+    return moved;
+  };
+}
 
 /** Pages of one event as long as care is needed. */
 async function* pagesFrom(
