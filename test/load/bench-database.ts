@@ -48,6 +48,7 @@ export function plainPool(url: string, max: number, settings = ''): pg.Pool {
   const pool = new pg.Pool({ connectionString: url, max, options: settings });
   // The server ends what a bench that failed leaves open.
   pool.on('error', () => undefined);
+  pool.on('connect', (client) => client.on('error', () => undefined));
   return pool;
 }
 
