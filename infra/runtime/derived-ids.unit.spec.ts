@@ -12,7 +12,8 @@ test('derived ids are uuids of version 5, of texts of any length and script', ()
   });
   fc.assert(
     fc.property(text, text, fc.nat(), (a, b, n) => {
-      expect(eventIdOf(a, n)).toBe(v5(['event', a, n].join('\u001f'), namespace));
+      expect(eventIdOf(a, 0)).toBe(v5(['event', a, 0].join('\u001f'), namespace));
+      expect(commandScopedId(a, n)).toBe(v5(['id', a, n].join('\u001f'), namespace));
       const [long, longer] = [a.repeat(9), b.repeat(99)];
       expect(namedId(long, 'kind', longer)).toBe(
         v5(['named', long, 'kind', longer].join('\u001f'), namespace),
@@ -22,8 +23,22 @@ test('derived ids are uuids of version 5, of texts of any length and script', ()
   );
 });
 
+test('events of one command are numbered on from the first, each with an id of its own', () => {
+  fc.assert(
+    fc.property(fc.uuid(), fc.nat({ max: 9_990 }), (commandId, from) => {
+      const ids = Array.from({ length: 10 }, (_, n) => eventIdOf(commandId, from + n));
+      expect(new Set(ids).size).toBe(10);
+      for (const id of ids) {
+        expect(id).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-5[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);
+        expect(id.slice(0, -6)).toBe(eventIdOf(commandId, 0).slice(0, -6));
+      }
+    }),
+  );
+});
+
 test('a derived id stays what it is for ever', () => {
   expect(eventIdOf('00000000-0000-4000-8000-000000000001', 0)).toBe('dd6cf70c-46b6-5136-90d5-fd581747f495');
+  expect(eventIdOf('00000000-0000-4000-8000-000000000001', 2)).toBe('dd6cf70c-46b6-5136-90d5-fd581747f497');
   expect(commandScopedId('00000000-0000-4000-8000-000000000001', 3)).toBe(
     '174ad737-15fd-50a2-9571-2c304f9cd142',
   );

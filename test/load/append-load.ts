@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { type NewEvent, type Position, type StreamName } from '@daybook/kernel/event.ts';
 import type { EventStore, Expected, NonEmpty } from '@daybook/kernel/ports/event-store.ts';
 import { concurrently, type Sample } from './measure.ts';
+import { eventIdOf } from '@daybook/infra/runtime/derived-ids.ts';
 import { sampleEvent } from './sample-events.ts';
 
 /** Appends a stream gets before its caller turns to another. */
@@ -24,7 +25,7 @@ export async function appendLoad(
   const free: { stream: StreamName; expected: Expected }[] = [];
   const { perSecond, latenciesMs } = await concurrently(callers, durationMs, async () => {
     const own = free.pop() ?? { stream: `product-${randomUUID()}` as const, expected: 'no-stream' };
-    const events = Array.from({ length: perAppend }, sampleEvent);
+    const events = sampleEvents(perAppend);
     const { revision } = await store.append(
       own.stream,
       own.expected,
@@ -35,6 +36,16 @@ export async function appendLoad(
   });
   await judgeAppends(store, before, acknowledged.flat());
   return { figure: perSecond * perAppend, latenciesMs };
+}
+
+/** With ids as a command gives them to what it records. */
+function sampleEvents(count: number): NewEvent[] {
+  const first = sampleEvent();
+  const rest = Array.from({ length: count - 1 }, (_, n) => ({
+    ...sampleEvent(),
+    id: eventIdOf(first.id, n + 1),
+  }));
+  return [first, ...rest];
 }
 
 /** Everything acknowledged is stored once; streams have no holes; positions increase. */
