@@ -6,6 +6,8 @@ import { openShop, type RunningShop } from '@daybook/cli/demo/shop/shop.ts';
 import { callerOf, must, signUp, type Caller, type Person } from '../support/caller.ts';
 import { eventually } from '../support/eventually.ts';
 import { startLoad, type Load, type LoadOptions } from '../support/load.ts';
+import { leftBehind } from '../support/oracle-left-behind.ts';
+import { plantedOf } from '../support/oracle-secrets.ts';
 import { judge, settled, type Acked } from '../support/oracle.ts';
 import { startSystem, type Addresses, type System, type SystemOptions } from '../support/system.ts';
 
@@ -20,7 +22,7 @@ export type Arena = Readonly<{
    * which has to find nothing. Everything that was acknowledged in this arena before is judged with it.
    */
   clean: () => Promise<void>;
-  /** Ends what was started, in the reverse order. */
+  /** Ends what was started, in the reverse order; of a database that goes on, nothing may be held any more. */
   close: () => Promise<void>;
 }>;
 
@@ -76,11 +78,18 @@ export async function openArena({
         loads.delete(load);
       }
       await settled(databaseUrl, 120_000);
-      expect(await judge({ databaseUrl, acked, outside: await mailsOf(system) })).toEqual([]);
+      const outside = await mailsOf(system);
+      const planted = plantedOf(person);
+      expect(await judge({ databaseUrl, acked, outside, planted, output: system.output() })).toEqual([]);
     },
     close: async () => {
       // Those of a case that failed still run.
       await Promise.all([...loads].map((load) => load.stop()));
+      // An embedded PostgreSQL ends with the system: there is nothing left to look at.
+      if (options.databaseUrl !== undefined) {
+        await system.stop();
+        expect(await leftBehind(databaseUrl)).toEqual([]);
+      }
       await system.discard();
       await shop.close();
     },

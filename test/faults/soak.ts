@@ -11,6 +11,8 @@ import { openShop } from '@daybook/cli/demo/shop/shop.ts';
 import { callerOf, must, signUp } from '../support/caller.ts';
 import { eventually } from '../support/eventually.ts';
 import { startLoad, type Load } from '../support/load.ts';
+import { leftBehind } from '../support/oracle-left-behind.ts';
+import { plantedOf, type Planted } from '../support/oracle-secrets.ts';
 import { judge, settled } from '../support/oracle.ts';
 import { startProxy } from '../support/proxy.ts';
 import { startSystem, type System } from '../support/system.ts';
@@ -115,7 +117,16 @@ async function soak(): Promise<number> {
   );
   await settled(server.url, 600_000);
   say('settled');
-  const wrong = await judge({ databaseUrl: server.url, acked, outside: await mails(system.folder) });
+  const found = await judge({
+    databaseUrl: server.url,
+    acked,
+    outside: await mails(system.folder),
+    planted: Object.assign({}, ...people.map((person, n) => numbered(plantedOf(person), n))) as Planted,
+    output: system.output(),
+  });
+  await keeper.stop();
+  await system.stop();
+  const wrong = [...found, ...(await leftBehind(server.url))];
   for (const one of [
     ...wrong,
     ...failures.map((failure) => `a client that retries met ${String(failure)}`),
@@ -125,6 +136,9 @@ async function soak(): Promise<number> {
   say(wrong.length + failures.length === 0 ? 'the oracle is clean' : `seed ${String(seed)} is not clean`);
   return wrong.length + failures.length === 0 ? 0 : 1;
 }
+
+const numbered = (planted: Planted, n: number): Planted =>
+  Object.fromEntries(Object.entries(planted).map(([what, text]) => [`${what} ${String(n)}`, text]));
 
 /** Starts again what ends, as whoever runs services does. */
 function keepRunning(system: System): Readonly<{

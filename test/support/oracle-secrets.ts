@@ -1,8 +1,14 @@
 /** Point 8 of the oracle, first half: nothing secret or personal is readable where it does not belong. */
 import type { Database } from '@daybook/infra/database/database.ts';
+import type { Person } from './caller.ts';
 
 /** What a test planted: a name for it, and the text that must not be found. */
 export type Planted = Readonly<Record<string, string>>;
+
+/** Who a person is, and what speaks for them. */
+export function plantedOf({ email, token }: Person): Planted {
+  return { 'an address': email, 'a name': 'Test Person', 'a token': token };
+}
 
 /** Looks through every table, dead letters among them, and through what processes wrote. */
 export async function secretsStaySealed(
