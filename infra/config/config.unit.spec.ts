@@ -14,6 +14,7 @@ import {
   serviceSettings,
   tokenSettings,
 } from './settings.ts';
+import { isDuration } from './values.ts';
 import { variablesOf } from './variable.ts';
 
 let folder = '';
@@ -235,5 +236,22 @@ describe('reference page', () => {
     expect(new Set(names).size).toBe(names.length);
     const page = configurationReference();
     for (const name of names) expect(page).toContain(`- \`${name}\`: `);
+  });
+
+  test('prints durations so that they mean the same where they are set', () => {
+    const page = configurationReference();
+    const printed = variablesOf(daybookSettings).flatMap(({ schema, facts: { name } }) => {
+      const value = schema.safeParse(undefined).data;
+      if (!isDuration(schema) || typeof value !== 'number') return [];
+      const text = new RegExp(`^- \`${name}\`: .*Default: \`([^\`]+)\``, 'm').exec(page)?.[1];
+      return [{ name, text, means: schema.safeParse(text).data, value }];
+    });
+    expect(printed.length).toBeGreaterThanOrEqual(6);
+    for (const { means, value } of printed) expect(means).toBe(value);
+    expect(printed).toContainEqual(expect.objectContaining({ name: 'DB_STATEMENT_TIMEOUT', text: '30s' }));
+  });
+
+  test('has a heading for every slice', () => {
+    expect(configurationReference().match(/^## [^A-Z].*$/gm)).toBeNull();
   });
 });

@@ -1,4 +1,6 @@
+import type { z } from 'zod';
 import { daybookSettings } from './settings.ts';
+import { durationText, isDuration } from './values.ts';
 import { variablesOf, type PlacedVariable } from './variable.ts';
 
 const headings: Readonly<Record<string, string>> = {
@@ -8,6 +10,7 @@ const headings: Readonly<Record<string, string>> = {
   rateLimits: 'Rate limits',
   tokens: 'Access tokens',
   services: 'Between services',
+  states: 'Recent states and snapshots',
   vault: 'Sealing',
   mail: 'Mail',
   outbound: 'Outbound requests',
@@ -34,7 +37,7 @@ may be given as \`NAME_FILE\` instead: the path of a file that holds the value. 
 
 function entry({ schema, facts }: PlacedVariable): string {
   const without = schema.safeParse(undefined);
-  const fallback = without.success ? shown(without.data, facts.name) : null;
+  const fallback = without.success ? shown(without.data, schema, facts.name) : null;
   const notes = [
     fallback === null ? null : `Default: \`${fallback}\`${outside(facts.outsideProduction)}.`,
     facts.aliases === undefined ? null : `Also as \`${facts.aliases.join('`, `')}\`.`,
@@ -51,19 +54,10 @@ function outside(value: string | undefined): string {
   return value === undefined ? '' : `, outside production \`${value}\``;
 }
 
-const millisecondVariables = new Set([
-  'POSITION_WAIT',
-  'SHUTDOWN_GRACE',
-  'ACCESS_TOKEN_EXPIRY',
-  'ACCOUNTS_JWT_TTL',
-]);
-
-function shown(value: unknown, name: string): string | null {
+function shown(value: unknown, schema: z.ZodType, name: string): string | null {
   if (name === 'DAYBOOK_DATA') return '.daybook';
   if (Array.isArray(value)) return value.length === 0 ? null : value.join(',');
-  if (typeof value === 'number' && millisecondVariables.has(name)) {
-    return value % 60_000 === 0 ? `${String(value / 60_000)}m` : `${String(value / 1_000)}s`;
-  }
+  if (typeof value === 'number' && isDuration(schema)) return durationText(value);
   return typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean'
     ? String(value)
     : null;

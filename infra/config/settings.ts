@@ -240,7 +240,7 @@ export const scrapingSettings = z.object({
   }),
   sessions: variable(flag.default(false), {
     name: 'SCRAPER_SESSIONS',
-    about: 'Keep the cookies of shops from page to page. Default: every page is a first visit.',
+    about: 'Keep the cookies of shops from page to page; without it every page is a first visit.',
   }),
   proxyUrls: variable(
     list
