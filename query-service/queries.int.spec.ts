@@ -184,6 +184,15 @@ describe('market', () => {
     await expect(ask('listProducts', { cursor: 'made-up' })).rejects.toThrow();
   });
 
+  test.each(['trackedAt', 'changePercent'])('a cursor made up for a list by %s is refused', async (sort) => {
+    const page = await ask<Page>('listProducts', { sort, limit: '1' });
+    const [mark] = JSON.parse(Buffer.from(page?.next ?? '', 'base64url').toString()) as unknown[];
+    const cursor = Buffer.from(JSON.stringify([mark, 'x', 'y'])).toString('base64url');
+    await expect(ask('listProducts', { sort, cursor })).rejects.toMatchObject({
+      problem: { status: 400, code: 'input-invalid' },
+    });
+  });
+
   test('a product shows everything', async () => {
     expect(await ask('getProduct', { productId: 'p0' })).toEqual({
       productId: 'p0',

@@ -52,6 +52,7 @@ describe('problems', () => {
     expect(rejectionProblem(rejection).status).toBe(409);
     expect(rejectionProblem(rejection, { 'product-unknown': 404 }).status).toBe(404);
     expect(rejectionProblem({ code: 'not-found', detail: 'No.' }).status).toBe(404);
+    expect(rejectionProblem({ code: 'input-invalid', detail: 'No.' }).status).toBe(400);
   });
 
   test('never have status 422', () => {
@@ -88,10 +89,10 @@ describe('inputs', () => {
 });
 
 describe('cursors', () => {
-  const list = cursors(['products', 'name', { status: 'active' }]);
+  const list = cursors(['products', 'name', { status: 'active' }], ['text', 'number', 'instant']);
 
   test('come back as they were written', () => {
-    const key = ['Grüße', 7, null, true];
+    const key = ['Grüße', 7, '2026-01-01T00:00:00.000Z'];
     expect(list.read(list.write(key))).toEqual(key);
   });
 
@@ -102,10 +103,26 @@ describe('cursors', () => {
     'e30',
     Buffer.from('["other",1]').toString('base64url'),
     Buffer.from('[{"a":1}]').toString('base64url'),
-    cursors(['products', 'price', { status: 'active' }]).write(['a']),
+    cursors(['products', 'price', { status: 'active' }], ['text']).write(['a']),
     'A'.repeat(5_000),
   ])('%.20s is refused', (cursor) => {
     expect(() => list.read(cursor)).toThrow(ProblemError);
+  });
+
+  test.each([
+    [[]],
+    [['x', 'y']],
+    [['x', 1, '2026-01-01T00:00:00.000Z', 'more']],
+    [['a\0b', 1, '2026-01-01T00:00:00.000Z']],
+    [['\ud800', 1, '2026-01-01T00:00:00.000Z']],
+    [['x', '1', '2026-01-01T00:00:00.000Z']],
+    [['x', null, '2026-01-01T00:00:00.000Z']],
+    [['x', 1, 'y']],
+    [['x', 1, '2026-02-30T00:00:00.000Z']],
+    [['x', 1, '0000-01-01T00:00:00.000Z']],
+    [['x', 1, true]],
+  ])('made up with the mark of the list and %j are refused', (key) => {
+    expect(() => list.read(list.write(key))).toThrow(ProblemError);
   });
 
   test('lead from page to page to the end', () => {

@@ -25,7 +25,7 @@ const listEvents: Query<TenantDb> = defineQuery({
   output: page(timelineItem),
   reads: ['timeline'],
   run: async (db: TenantDb, { type, stream, from, to, order, limit: most, cursor: at }) => {
-    const { write, read } = cursors([type, stream, from, to, order]);
+    const { write, read } = cursors([type, stream, from, to, order], ['text']);
     const query = db.from<TimelineRow>('timeline');
     if (type !== undefined) void query.where({ type });
     if (stream !== undefined) void query.where({ stream });

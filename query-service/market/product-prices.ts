@@ -37,7 +37,7 @@ export const listPrices: Query<TenantDb> = defineQuery({
   run: async (db: TenantDb, { productId, from, to, limit: most, cursor: at }) => {
     const known = await db.from('products').where({ productId }).select('productId');
     if (known.length === 0) return null;
-    const { write, read } = cursors([productId, from, to]);
+    const { write, read } = cursors([productId, from, to], ['instant', 'text']);
     const query = db.from<PriceRow>('prices').where({ productId });
     if (from !== undefined) void query.where('observedAt', '>=', from);
     if (to !== undefined) void query.where('observedAt', '<', to);

@@ -17,6 +17,8 @@ import {
 /** Columns a list may be sorted by, under the names of the interface. */
 const sortColumns = { trackedAt: 'trackedAt', name: 'label', changePercent: 'changePercent' } as const;
 
+const sortKinds = { trackedAt: 'instant', name: 'text', changePercent: 'number' } as const;
+
 const sort = z.enum(['trackedAt', '-trackedAt', 'name', '-name', 'changePercent', '-changePercent']);
 
 export const listProducts: Query<TenantDb> = defineQuery({
@@ -40,7 +42,10 @@ export const listProducts: Query<TenantDb> = defineQuery({
       input.sort.startsWith('-'),
     ];
     const column = sortColumns[name];
-    const { write, read } = cursors([input.sort, input.status, input.source, input.tag]);
+    const { write, read } = cursors(
+      [input.sort, input.status, input.source, input.tag],
+      [sortKinds[name], 'text'],
+    );
     const query = db.from<ProductRow>('products');
     if (input.status === undefined) void query.whereNot('status', 'stopped');
     else void query.where('status', input.status);

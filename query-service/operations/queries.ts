@@ -34,7 +34,7 @@ const listParked: Query<TenantDb> = defineQuery({
   output: page(parkedItem),
   reads: ['parkedDecisions'],
   run: async (db: TenantDb, { status, consumer, kind, limit: most, cursor: at }) => {
-    const { write, read } = cursors([status, consumer, kind]);
+    const { write, read } = cursors([status, consumer, kind], ['instant', 'text']);
     const after = at === undefined ? undefined : read(at).map(String);
     const filter = {
       ...(consumer === undefined ? {} : { consumer }),
