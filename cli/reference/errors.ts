@@ -1,15 +1,18 @@
-import { edgeProblems, problemOf } from '@daybook/infra/http/problems.ts';
-import { DaybookError, errorCodes, type ErrorCode } from '@daybook/kernel/errors.ts';
+import { edgeProblems, failureStatus, generalRejections } from '@daybook/infra/http/problems.ts';
+import { errorCodes, type ErrorCode } from '@daybook/kernel/errors.ts';
 import type { AllDefinitions } from './definitions.ts';
 
 /** `docs/reference/errors.md`: every problem code a caller may see, from the tables that make them. */
 export function errorsPage({ commands }: AllDefinitions): string {
   const edge = Object.entries(edgeProblems).map(([code, [status, text]]) => row(code, status, text));
   const infrastructure = (Object.keys(errorCodes) as ErrorCode[]).map((code) =>
-    row(code, problemOf(new DaybookError(code, errorCodes[code])).status, errorCodes[code]),
+    row(code, failureStatus(code), errorCodes[code]),
   );
   const rejections = commands.flatMap(({ name, rejections: statuses }) =>
     Object.entries(statuses).map(([code, status]) => `| \`${code}\` | ${String(status)} | ${name} |`),
+  );
+  const general = Object.entries(generalRejections).map(
+    ([code, status]) => `| \`${code}\` | ${String(status)} | any |`,
   );
   return `# Errors
 
@@ -29,16 +32,18 @@ ${edge.join('\n')}
 | --- | --- | --- |
 ${infrastructure.join('\n')}
 
-Answers of 429, 502, 503 and 504 carry \`Retry-After\`. An answer of 504 to a command leaves open whether it was recorded: send it
+Answers with a code of this table and 502, 503 or 504 carry \`Retry-After\`, and so do \`rate-limited\`, \`request-in-progress\` and
+\`revision-conflict\`. An answer of 504 to a command leaves open whether it was recorded: send it
 again with the same \`Idempotency-Key\`.
 
 ## Of the domain
 
-A command that the rules refuse answers 409 with the rule's own code, but for these:
+A command that the rules refuse answers 409 with the rule's own code, but for these. None carries \`Retry-After\`: waiting alone
+changes no rule's mind, and a sign-up that is \`token-locked\` stays so; sign up again.
 
 | Code | Status | Command |
 | --- | --- | --- |
-${rejections.join('\n')}
+${[...general, ...rejections].join('\n')}
 `;
 }
 

@@ -36,8 +36,10 @@ const descriptions: Readonly<Record<string, string>> = {
   '412': 'The thing has changed since the revision of If-Match.',
   '413': 'The body is too large.',
   '415': 'The body is not JSON.',
-  '429': 'Too many requests; Retry-After says how long to wait.',
+  '429': 'Too many requests, or attempts; where waiting helps, Retry-After says how long.',
   '503': 'Not possible for now; Retry-After says how long to wait.',
+  '504':
+    'No answer within the limit; a command may have been recorded all the same: repeat it with its Idempotency-Key.',
 };
 
 const names = Object.fromEntries(Object.keys(descriptions).map((status) => [status, `Problem${status}`]));

@@ -183,6 +183,7 @@ function callerErrors(access: Access, path: string): readonly string[] {
     ...(path.includes('{') ? ['404'] : []),
     '429',
     '503',
+    '504',
   ];
 }
 

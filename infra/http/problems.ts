@@ -70,6 +70,11 @@ const statusOf: Readonly<Record<ErrorCode, readonly [status: number, retryAfterS
   aborted: [503, 1],
 };
 
+/** The status of an infrastructure failure; a `revision-conflict` with `If-Match` is answered as `precondition-failed`. */
+export function failureStatus(code: ErrorCode): number {
+  return statusOf[code][0];
+}
+
 /** Thrown by handlers to answer with a problem. */
 export class ProblemError extends Error {
   readonly problem: Problem;
@@ -95,13 +100,16 @@ export function invalidInput(errors: readonly FieldError[]): ProblemError {
   return new ProblemError(edgeProblem('input-invalid', { errors }));
 }
 
+/** Refusals that mean the same in every command. */
+export const generalRejections: Readonly<Record<string, number>> = { 'not-found': 404, 'input-invalid': 400 };
+
 /** The answer to a refusal by the domain: 409, or what the command's definition says for its code. */
 export function rejectionProblem(
   rejection: Rejection,
   statuses: Readonly<Record<string, number>> = {},
 ): Problem {
   const { code, detail, about } = rejection;
-  const status = statuses[code] ?? (code === 'not-found' ? 404 : code === 'input-invalid' ? 400 : 409);
+  const status = statuses[code] ?? generalRejections[code] ?? 409;
   return { status, code, detail, ...(about === undefined ? {} : { about }) };
 }
 
