@@ -1,4 +1,4 @@
-import { existsSync, globSync } from 'node:fs';
+import { existsSync, globSync, readdirSync } from 'node:fs';
 import { basename, dirname, join, normalize } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import { anchors, npmScripts, relativeLinks, repositoryPaths, tablePaths } from './markdown.ts';
@@ -56,6 +56,48 @@ describe.each(pages)('%s', (page) => {
   test('names npm scripts that are there', () => {
     expect(npmScripts(text).filter((name) => scripts[name] === undefined)).toEqual([]);
   });
+});
+
+describe('a page of explanation', () => {
+  const firstCells = (page: string): readonly string[] =>
+    [...textOf(page).matchAll(/^\| *`([^`]+)`/gm)].map(([, name = '']) => name);
+
+  test('of infra lists every folder of it', () => {
+    const folders = readdirSync(join(root, 'infra'), { withFileTypes: true })
+      .filter((entry) => entry.isDirectory() && entry.name !== 'node_modules')
+      .map(({ name }) => `${name}/`);
+    expect(firstCells('docs/explanation/infra.md')).toEqual(expect.arrayContaining(folders));
+  });
+
+  test('of infra names every schema of the database', () => {
+    const page = textOf('docs/explanation/infra.md');
+    const created = filesBelow('infra/database/migrations', ['.sql']).flatMap((path) =>
+      [...textOf(path).matchAll(/^create schema (?:if not exists )?(\w+)/gm)].map(([, name = '']) => name),
+    );
+    expect(created.length).toBeGreaterThanOrEqual(8);
+    for (const name of created) expect(page).toContain(`\`${name}\``);
+  });
+
+  test('of the command line lists every command', () => {
+    const commands = [...textOf('cli/program.ts').matchAll(/\bprogram\s*\.command\('([\w-]+)'\)/g)];
+    const listed = firstCells('docs/explanation/cli.md').map((name) => name.split(' ')[0]);
+    expect(commands.length).toBeGreaterThanOrEqual(13);
+    expect(listed).toEqual(expect.arrayContaining(commands.map(([, name]) => name)));
+  });
+
+  test.each(['command-service', 'projectors', 'query-service', 'sagas'])(
+    'of %s lists every capability in it',
+    (name) => {
+      const listed = firstCells(`docs/explanation/${name}.md`);
+      const capabilities = readdirSync(join(root, 'schemas'), { withFileTypes: true })
+        .filter((entry) => entry.isDirectory() && existsSync(join(root, name, entry.name)))
+        .map((entry) => entry.name)
+        .filter((folder) => folder !== 'node_modules');
+      expect(capabilities.length).toBeGreaterThan(0);
+      for (const folder of capabilities)
+        expect(listed.filter((path) => path.startsWith(`${folder}/`))).not.toEqual([]);
+    },
+  );
 });
 
 const sources = packages.flatMap((name) => filesBelow(name, ['.ts']));
