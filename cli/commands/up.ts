@@ -41,8 +41,19 @@ export async function up(options: UpOptions): Promise<ExitCode> {
     log.info('Daybook is stopping.');
     return exitCodes.ok;
   } finally {
-    for (const step of cleanUp.toReversed()) await step();
+    await cleanedUp(cleanUp);
   }
+}
+
+/** Every step in reverse order, also behind one that fails. @throws what failed first */
+async function cleanedUp(steps: readonly (() => Promise<unknown>)[]): Promise<void> {
+  const failures: unknown[] = [];
+  for (const step of steps.toReversed()) {
+    await step().catch((error: unknown) => {
+      failures.push(error);
+    });
+  }
+  if (failures.length > 0) throw failures[0];
 }
 
 type Demo = Readonly<{ shop: RunningShop; memory: DemoMemory; notebook: DemoNotebook }>;

@@ -1,5 +1,6 @@
-import { execFile } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -67,6 +68,45 @@ test('a server whose killed forerunner has not left yet waits for it', async () 
     await rm(folder, { recursive: true, force: true });
   }
 }, 60_000);
+
+test('a server that still recovers from a crash is waited for, not stopped', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'daybook-embedded-'));
+  const options = { folder, log: silentLog };
+  await (await startEmbeddedPostgres(options)).stop();
+  let asked = 0;
+  const recovering = createServer((socket) => {
+    socket.on('error', () => undefined);
+    socket.once('data', () => {
+      asked += 1;
+      socket.end(refusal('57P03', 'the database system is starting up'));
+    });
+  });
+  await new Promise<void>((listening) => recovering.listen(0, '127.0.0.1', listening));
+  const { port } = recovering.address() as AddressInfo;
+  const left = spawn('sleep', ['600']);
+  const ended = new Promise((end) => left.once('exit', (_, signal) => end(signal)));
+  try {
+    await writeFile(join(folder, 'data/postmaster.pid'), `${String(left.pid)}\ndata\n0\n${String(port)}\n`);
+    const starting = startEmbeddedPostgres(options);
+    await eventually(() => expect(asked).toBeGreaterThan(2));
+    left.kill('SIGKILL');
+    expect(await ended).toBe('SIGKILL');
+    await (await starting).stop();
+  } finally {
+    left.kill('SIGKILL');
+    recovering.close();
+    await rm(folder, { recursive: true, force: true });
+  }
+}, 60_000);
+
+/** https://www.postgresql.org/docs/current/protocol-message-formats.html: ErrorResponse */
+function refusal(code: string, message: string): Buffer {
+  const fields = Buffer.from(`SFATAL\0VFATAL\0C${code}\0M${message}\0\0`);
+  const head = Buffer.alloc(5);
+  head.write('E');
+  head.writeInt32BE(4 + fields.length, 1);
+  return Buffer.concat([head, fields]);
+}
 
 test('a folder that is a file is refused in plain words', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'daybook-embedded-'));

@@ -32,7 +32,8 @@ export type EmbeddedOptions = Readonly<{
 }>;
 
 const databaseName = 'daybook';
-const startLimitMs = 30_000;
+/** Longest silence of a server that starts or stops. It tells of its progress every 10 s while it recovers from a crash. */
+const silenceLimitMs = 30_000;
 
 /**
  * Starts the server on a free loopback port, or takes over the one that a killed process left running in the folder.
@@ -47,7 +48,7 @@ export async function startEmbeddedPostgres(options: EmbeddedOptions): Promise<E
   const left = await leftRunning(data);
   if (left !== undefined) {
     const url = urlOf(left.port, password);
-    if (await answers(url)) return handle(url, left.pid);
+    if (await answersInTheEnd(url, left.pid, options.log)) return handle(url, left.pid);
     await stopPid(left.pid);
   }
   return startOnceFree(runner, data, password, options);
@@ -63,7 +64,7 @@ async function startOnceFree(
   password: string,
   options: EmbeddedOptions,
 ): Promise<EmbeddedPostgres> {
-  const deadline = performance.now() + startLimitMs;
+  const deadline = performance.now() + silenceLimitMs;
   for (let tries = 1; ; tries += 1) {
     try {
       return await start(runner, data, password, options);
@@ -81,7 +82,7 @@ export async function runningEmbeddedPostgres(folder: string): Promise<string | 
   const left = await leftRunning(join(resolve(folder), 'data'));
   if (left === undefined) return undefined;
   const url = urlOf(left.port, await passwordOf(resolve(folder)));
-  return (await answers(url)) ? url : undefined;
+  return (await answerOf(url)) === 'yes' ? url : undefined;
 }
 
 async function passwordOf(folder: string): Promise<string> {
@@ -159,10 +160,14 @@ async function start(
     stdio: ['ignore', 'ignore', 'pipe'],
     ...(uid === undefined ? {} : { uid, gid }),
   });
-  await ready(child, options.log);
-  child.stderr.on('data', () => undefined);
-  child.unref();
-  (child.stderr as unknown as { unref(): void }).unref();
+  try {
+    await ready(child, options.log);
+  } finally {
+    // Also one that did not come up in time does not keep us alive.
+    child.stderr.on('data', () => undefined);
+    child.unref();
+    (child.stderr as unknown as { unref(): void }).unref();
+  }
   await ensureDatabase(port, password);
   return handle(urlOf(port, password), child.pid ?? 0);
 }
@@ -182,7 +187,7 @@ function ready(child: ChildProcess, log: Log): Promise<void> {
       new DaybookError('unavailable', message, { retry: 'later', cause, fields: { sharedMemoryHeld } });
     const timer = setTimeout(() => {
       give(failure('The embedded PostgreSQL did not come up in time.'));
-    }, startLimitMs);
+    }, silenceLimitMs);
     child.on('error', (cause) => {
       give(failure('The embedded PostgreSQL could not be started.', cause));
     });
@@ -201,6 +206,7 @@ function ready(child: ChildProcess, log: Log): Promise<void> {
     });
     child.stderr?.on('data', (chunk: Buffer) => {
       output += chunk.toString('utf8');
+      timer.refresh();
       if (output.includes('database system is ready to accept connections')) give();
     });
   });
@@ -230,14 +236,30 @@ function urlOf(port: number, password: string, database = databaseName): string 
   return `postgres://daybook:${password}@127.0.0.1:${String(port)}/${database}`;
 }
 
-async function answers(url: string): Promise<boolean> {
+/** Pause between two looks at a server that recovers. */
+const recoveringMs = 250;
+
+/** Whether a server that was left running answers; one that recovers from a crash is waited for, or it would begin anew. */
+async function answersInTheEnd(url: string, pid: number, log: Log): Promise<boolean> {
+  let told = false;
+  for (;;) {
+    const answer = await answerOf(url);
+    if (answer !== 'not yet' || !alive(pid)) return answer === 'yes';
+    if (!told) log.info('The embedded PostgreSQL recovers from a crash.');
+    told = true;
+    await new Promise((wake) => setTimeout(wake, recoveringMs));
+  }
+}
+
+async function answerOf(url: string): Promise<'yes' | 'not yet' | 'no'> {
   const client = clientOf(url);
   try {
     await client.connect();
     await client.query('select 1');
-    return true;
-  } catch {
-    return false;
+    return 'yes';
+  } catch (error) {
+    // https://www.postgresql.org/docs/current/errcodes-appendix.html: cannot_connect_now
+    return (error as { code?: unknown }).code === '57P03' ? 'not yet' : 'no';
   } finally {
     await client.end().catch(() => undefined);
   }
@@ -278,7 +300,7 @@ function handle(url: string, pid: number): EmbeddedPostgres {
 async function stopPid(pid: number): Promise<void> {
   if (!alive(pid)) return;
   process.kill(pid, 'SIGINT');
-  const deadline = performance.now() + startLimitMs;
+  const deadline = performance.now() + silenceLimitMs;
   while (alive(pid)) {
     if (performance.now() > deadline) {
       throw new DaybookError('unavailable', 'The embedded PostgreSQL did not stop in time.', {
