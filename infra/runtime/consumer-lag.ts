@@ -1,6 +1,6 @@
 import type { Log } from '@daybook/kernel/ports/outside.ts';
 import type { GroupLag, Topics } from '@daybook/kernel/ports/topics.ts';
-import { setOldestParked, type Behind } from '../telemetry/metrics.ts';
+import type { Behind } from '../telemetry/metrics.ts';
 import { reasonOf, rest } from './loop.ts';
 
 export type MeasureLagOptions = Readonly<{
@@ -15,7 +15,7 @@ export type MeasureLagOptions = Readonly<{
   lagEveryMs?: number;
 }>;
 
-/** Shows in the metrics how far a group is behind and how old its oldest dead letter is, until `signal` aborts. */
+/** Shows in the metrics how far a group is behind, until `signal` aborts. */
 export async function measureLag(options: MeasureLagOptions): Promise<void> {
   const { topics, topic, group, record, log, signal, lagEveryMs = 10_000 } = options;
   while (!signal.aborted) {
@@ -23,18 +23,11 @@ export async function measureLag(options: MeasureLagOptions): Promise<void> {
       const lags = await topics.lag(topic, group);
       const nowMs = Date.now();
       for (const lag of lags) record(lag.partition, behindOf([lag], nowMs));
-      setOldestParked(topic, group, oldestParkedSeconds(lags, nowMs));
     } catch (error) {
       log.debug('The lag of a consumer cannot be measured for now.', { topic, group, ...reasonOf(error) });
     }
     await rest(lagEveryMs, signal);
   }
-}
-
-/** Age of the oldest dead letter; 0 where there is none. */
-export function oldestParkedSeconds(lags: readonly GroupLag[], nowMs: number): number {
-  const parked = lags.flatMap(({ oldestParkedAt }) => oldestParkedAt ?? []);
-  return parked.reduce((most, at) => Math.max(most, (nowMs - Date.parse(at)) / 1_000), 0);
 }
 
 /** How far a group is behind over some partitions: all messages together, and the longest wait. */

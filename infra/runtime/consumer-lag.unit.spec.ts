@@ -5,7 +5,7 @@ import { silentLog } from '@daybook/test/support/silent-log.ts';
 import { metricNames, metricsRegistry, type Behind } from '../telemetry/metrics.ts';
 import { memoryTopics } from '../topics/memory-topics.ts';
 import { batchHandler, InputRefused } from './batch-handler.ts';
-import { behindOf, measureLag, oldestParkedSeconds } from './consumer-lag.ts';
+import { behindOf, measureLag } from './consumer-lag.ts';
 
 const topic = 'lagging';
 const anHourAgo = { now: () => new Date(Date.now() - 3_600_000).toISOString() };
@@ -52,7 +52,7 @@ function measure(group: string, of: Pick<Topics, 'lag'> = topics): Map<number, B
 }
 
 describe('measuring a consumer', () => {
-  test('shows how far it is behind, and no age where nothing is parked', async () => {
+  test('shows how far it is behind', async () => {
     await topics.publish(topic, [{ key: 'a', value: Buffer.from('1'), headers: {} }]);
     const behind = measure('idle');
     await eventually(() =>
@@ -61,22 +61,17 @@ describe('measuring a consumer', () => {
         { messages: 1, seconds: expect.closeTo(3_600, -2) },
       ]),
     );
-    expect(await figure(metricNames.oldestParked)).toBe(0);
   });
 
-  test('shows the age of the oldest dead letter until it is handled; each is counted once', async () => {
+  test('counts a dead letter once, also after it is handled', async () => {
     let refuses = true;
     consume('strict', () => refuses);
-    measure('strict');
     await topics.publish(topic, [{ key: 'a', value: Buffer.from('1'), headers: {} }]);
-    await eventually(async () =>
-      expect(await figure(metricNames.oldestParked)).toBeGreaterThanOrEqual(3_600),
-    );
-    expect(await figure(metricNames.parked)).toBe(1);
+    await eventually(async () => expect(await figure(metricNames.parked)).toBe(1));
     refuses = false;
     const [letter] = await topics.deadLetters(topic, 'strict');
     await topics.release(letter?.id ?? 0);
-    await eventually(async () => expect(await figure(metricNames.oldestParked)).toBe(0));
+    await eventually(async () => expect(await topics.deadLetters(topic, 'strict')).toEqual([]));
     expect(await figure(metricNames.parked)).toBe(1);
   });
 
@@ -95,20 +90,6 @@ describe('measuring a consumer', () => {
       lag: (...of) => ((calls += 1) === 1 ? Promise.reject(new Error('away')) : topics.lag(...of)),
     });
     await eventually(() => expect(behind.size).toBe(2));
-  });
-
-  test('the oldest of all partitions counts, and never less than nothing', () => {
-    const at = (partition: number, oldestParkedAt: string) => ({
-      partition,
-      next: 0,
-      end: 0,
-      oldestParkedAt,
-    });
-    const now = Date.parse('2026-01-01T00:01:00.000Z');
-    expect(
-      oldestParkedSeconds([at(0, '2026-01-01T00:00:30.000Z'), at(1, '2026-01-01T00:00:00.000Z')], now),
-    ).toBe(60);
-    expect(oldestParkedSeconds([at(0, '2026-01-01T00:02:00.000Z')], now)).toBe(0);
   });
 
   test('over several partitions all that waits counts, and the longest wait', () => {

@@ -19,7 +19,6 @@ export const metricNames = {
   parkedNow: 'daybook_parked',
   parkedWaiting: 'daybook_parked_waiting',
   parkedSeconds: 'daybook_parked_oldest_seconds',
-  oldestParked: 'daybook_oldest_parked_message_seconds',
   parked: 'daybook_parked_messages_total',
   effects: 'daybook_effects_total',
   effectRetries: 'daybook_effect_retries_total',
@@ -235,18 +234,6 @@ export function setParked(all: readonly ParkedOf[]): void {
     parkedWaiting.set({ consumer, kind }, waiting);
     parkedSeconds.set({ consumer, kind }, seconds);
   }
-}
-
-const oldestParked = new Gauge({
-  name: metricNames.oldestParked,
-  help: 'Age of the oldest dead letter, by topic and group; 0 where there is none.',
-  labelNames: ['topic', 'group'] as const,
-  registers,
-});
-
-/** Records the age of the oldest dead letter of a group; 0 where there is none. */
-export function setOldestParked(topic: string, group: string, seconds: number): void {
-  oldestParked.set({ topic, group }, seconds);
 }
 
 const parked = new Counter({
