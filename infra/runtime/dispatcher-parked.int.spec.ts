@@ -7,15 +7,9 @@ import { jsonCodec } from '@daybook/test/support/json-codec.ts';
 import { freshDatabase } from '@daybook/test/support/postgres.ts';
 import { silentLog } from '@daybook/test/support/silent-log.ts';
 import { memoryWakeups } from '../database/wakeups.ts';
+import { closedEffects } from './closed-effects.fixture.ts';
 import { runDispatcher, type RunDispatcherOptions } from './dispatcher.ts';
-import {
-  closedEffects,
-  leaseEffects,
-  reviveEffect,
-  settleEffects,
-  skipEffect,
-  untilNextEffect,
-} from './outbox.ts';
+import { leaseEffects, reviveEffect, settleEffects, skipEffect, untilNextEffect } from './outbox.ts';
 import { stepAll } from './process-step.ts';
 import { lockInstances, writeProcessChanges } from './process-store.ts';
 import { farOff, logOf, orders, placed, send } from './process.fixture.ts';

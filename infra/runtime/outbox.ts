@@ -125,47 +125,6 @@ export async function untilNextEffect(
   return rows[0]?.ms ?? null;
 }
 
-/** How many effects of a process stand in each state. */
-export type EffectCounts = Readonly<{ process: string; pending: number; rejected: number; dead: number }>;
-
-/** Counts the effects of all processes that are in the outbox. */
-export async function countEffects(querier: Querier): Promise<readonly EffectCounts[]> {
-  const { rows } = await querier.query<EffectCounts>(
-    `select process, count(*) filter (where status = 'pending') as pending,
-       count(*) filter (where status = 'rejected') as rejected, count(*) filter (where status = 'dead') as dead
-     from runtime.effects group by process order by process`,
-  );
-  return rows;
-}
-
-/** An effect that was refused or given up. */
-export type ClosedEffect = InstanceName &
-  Readonly<{
-    seq: number;
-    id: string;
-    process: string;
-    status: 'rejected' | 'dead';
-    effect: OutwardEffect;
-    attempts: number;
-    reason: string;
-    closedAt: string;
-  }>;
-
-/** Effects that were refused or given up, latest first. */
-export async function closedEffects(
-  querier: Querier,
-  status: ClosedEffect['status'],
-  limit: number,
-): Promise<readonly ClosedEffect[]> {
-  const { rows } = await querier.query<ClosedEffect>(
-    `select seq, id, process, tenant_id as "tenantId", instance_id as "instanceId", status, effect, attempts, reason,
-       closed_at as "closedAt"
-     from runtime.effects where status = $1 order by closed_at desc, seq desc limit $2`,
-    [status, limit],
-  );
-  return rows;
-}
-
 /** An effect that is parked: named by its place in the outbox, and by when it was given up. */
 export type ParkedEffect = Readonly<{ seq: number; closedAt: string }>;
 
