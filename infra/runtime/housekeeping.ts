@@ -1,11 +1,15 @@
 import type { Log } from '@daybook/kernel/ports/outside.ts';
 import type { Database } from '../database/database.ts';
 import { failpoint } from '../failpoints/failpoint.ts';
+import { defaultRetention } from '../topics/retention.ts';
 import { reasonOf, rest } from './loop.ts';
 import { forgetRejectedEffects, wakeStragglers } from './outbox.ts';
 import { forgetInputs } from './process-store.ts';
 
 const dayMs = 24 * 60 * 60 * 1_000;
+
+/** Longer than a topic keeps a message for any group: for one that is away, and a week beyond. */
+const inputsLifeMs = defaultRetention.forgottenAfterMs + 7 * dayMs;
 
 export type HousekeepingOptions = Readonly<{
   database: Database;
@@ -13,7 +17,7 @@ export type HousekeepingOptions = Readonly<{
   signal: AbortSignal;
   /** Default: an hour. */
   everyMs?: number;
-  /** How long ids of messages are known, in milliseconds; longer than any topic keeps messages. Default: 14 days. */
+  /** How long ids of messages are known, in milliseconds; longer than any topic keeps messages. Default: 37 days. */
   inputsMs?: number;
   /** How long refused effects stay visible, in milliseconds. Default: 30 days. */
   rejectedMs?: number;
@@ -26,7 +30,7 @@ export async function runHousekeeping(options: HousekeepingOptions): Promise<voi
     log,
     signal,
     everyMs = 3_600_000,
-    inputsMs = 14 * dayMs,
+    inputsMs = inputsLifeMs,
     rejectedMs = 30 * dayMs,
   } = options;
   while (!signal.aborted) {

@@ -198,7 +198,8 @@ async function paidBy(): Promise<Record<string, number>> {
 test('what is needed no longer is forgotten, what is dead stays', async () => {
   const { pool } = opened.database;
   await pool.query(
-    `insert into runtime.process_inputs values ('p', 'old', now() - interval '15 days'), ('p', 'young', now());
+    `insert into runtime.process_inputs values ('p', 'old', now() - interval '38 days'),
+       ('p', 'of a message held for an absent group', now() - interval '36 days');
      insert into runtime.effects (id, process, tenant_id, instance_id, effect, metadata, status, closed_at)
      select gen_random_uuid(), 'p', 'a', 'i', '{}', '{}', status, now() - age
      from (values ('rejected', interval '31 days'), ('rejected', interval '1 day'), ('dead', interval '1 year'))
@@ -207,7 +208,7 @@ test('what is needed no longer is forgotten, what is dead stays', async () => {
   running((signal) => runHousekeeping({ database: opened.database, log: silentLog, signal }));
   await eventually(async () => {
     expect((await pool.query('select input_id from runtime.process_inputs')).rows).toEqual([
-      { input_id: 'young' },
+      { input_id: 'of a message held for an absent group' },
     ]);
     expect((await pool.query('select status from runtime.effects order by seq')).rows).toEqual([
       { status: 'rejected' },
