@@ -26,7 +26,7 @@ const execArgv = ['--max-semi-space-size=16'];
 
 export const bar: Bar = {
   name: 'p22',
-  title: `Most memory of a process that consumes for ${String(forMs / 1_000)} s, ${String(many)} behind and ${String(few)} behind: a projector that reads the log, a member of a group that reads a topic.`,
+  title: `Most memory of a process that consumes for ${String(forMs / 1_000)} s, ${String(many)} behind and ${String(few)} behind: a projector that reads the log, a member of a group that reads a topic. The near one begins anew until the time is over: one that takes in ${String(few)} and rests has not filled its heap once, and says nothing of the backlog.`,
   prepare: async (bench) => {
     const far = await bench.database();
     const near = await bench.database();
