@@ -1,19 +1,16 @@
 import { randomUUID } from 'node:crypto';
 import { isDaybookError, revisionConflict } from '@daybook/kernel/errors.ts';
 import type { Position, RecordedEvent } from '@daybook/kernel/event.ts';
-import type { Appended, EventStore, Expected, NonEmpty, Pages } from '@daybook/kernel/ports/event-store.ts';
 import type { Broken } from './contract.ts';
+import { appending, expecting, mapped, minusOne, reading, type BentStore } from './event-store.bend.ts';
+import { openTransactionStores } from './event-store-open-transactions.broken.ts';
 import { memorySubject } from './event-store.memory-subject.ts';
+import { bentReaders } from './event-store-readers.broken.ts';
+import { bentWriters } from './event-store-writers.broken.ts';
 import { collect, type EventStoreSubject } from './event-store.subject.ts';
 
-type Append = EventStore['append'];
-
 /** Stores that are each broken in one way, with the clause that is there to notice. */
-const broken: readonly {
-  name: string;
-  caughtBy: string;
-  make: () => (store: EventStore) => EventStore;
-}[] = [
+const broken: readonly BentStore[] = [
   {
     name: 'ignores no-stream',
     caughtBy: 'no-stream',
@@ -215,43 +212,11 @@ const broken: readonly {
 ];
 
 /** Stores that are each broken in one way, over the memory adapter. */
-export const brokenEventStores: readonly Broken<EventStoreSubject>[] = broken.map(
-  ({ name, caughtBy, make }) => ({ name, clause: caughtBy, make: () => memorySubject(make())() }),
-);
-
-function appending(store: EventStore, append: Append): EventStore {
-  return { ...store, append };
-}
-
-function expecting(change: (expected: Expected) => Expected): (store: EventStore) => EventStore {
-  return (store) =>
-    appending(store, (stream, expected, events): Promise<Appended> =>
-      store.append(stream, change(expected), events),
-    );
-}
-
-function reading(
-  store: EventStore,
-  change: (events: readonly RecordedEvent[]) => readonly RecordedEvent[],
-): EventStore {
-  async function* changed(pages: Pages): Pages {
-    for await (const page of pages) {
-      const events = change(page);
-      if (events.length > 0) yield events;
-    }
-  }
-  return {
-    ...store,
-    read: (stream, options) => changed(store.read(stream, options)),
-    readAll: (options) => changed(store.readAll(options)),
-    subscribeAll: (options) => changed(store.subscribeAll(options)),
-  };
-}
-
-function mapped<T>(items: NonEmpty<T>, change: (item: T) => T): NonEmpty<T> {
-  return items.map(change) as unknown as NonEmpty<T>;
-}
-
-function minusOne(position: Position): Position {
-  return String(Math.max(0, Number(position) - 1)).padStart(20, '0') as Position;
-}
+export const brokenEventStores: readonly Broken<EventStoreSubject>[] = [
+  ...[...broken, ...bentWriters, ...bentReaders].map(({ name, caughtBy, make }) => ({
+    name,
+    clause: caughtBy,
+    make: () => memorySubject(make())(),
+  })),
+  ...openTransactionStores,
+];

@@ -1,10 +1,13 @@
 import { memoryEventStore, memoryLog } from '@daybook/infra/event-store/memory.ts';
 import type { EventStore } from '@daybook/kernel/ports/event-store.ts';
 import type { MakeSubject } from './contract.ts';
-import type { EventStoreSubject } from './event-store.subject.ts';
+import type { EventStoreSubject, HoldTransaction } from './event-store.subject.ts';
 
-/** Memory stores on one log, each through `wrap`: as it is, or broken in one way. */
-export function memorySubject(wrap: (store: EventStore) => EventStore): MakeSubject<EventStoreSubject> {
+/** Memory stores on one log, each through `wrap`: as it is, or broken in one way. Open transactions are nothing to them. */
+export function memorySubject(
+  wrap: (store: EventStore) => EventStore,
+  holdTransaction: HoldTransaction = () => Promise.resolve(() => Promise.resolve()),
+): MakeSubject<EventStoreSubject> {
   return () => {
     const log = memoryLog();
     const stores: EventStore[] = [];
@@ -14,7 +17,7 @@ export function memorySubject(wrap: (store: EventStore) => EventStore): MakeSubj
       return store;
     };
     return Promise.resolve({
-      port: { store: another(), another, holdTransaction: () => Promise.resolve(() => Promise.resolve()) },
+      port: { store: another(), another, holdTransaction },
       close: async () => {
         await Promise.all(stores.map((store) => store.close()));
       },
