@@ -4,17 +4,10 @@ import type { GroupLedger } from '@daybook/infra/topics/group-ledger.ts';
 import type { TopicEngine } from '@daybook/infra/topics/topic-engine.ts';
 import { done, type OutMessage, type Topics, type Verdict } from '@daybook/kernel/ports/topics.ts';
 import type { Broken } from './contract.ts';
+import type { Fault, Held } from './topics.fault.ts';
+import { parkingFaults, publishAndGroupFaults } from './topics-more.broken.ts';
 import { processesOver } from './topics-processes.ts';
 import type { TopicsSubject } from './topics.subject.ts';
-
-/** An adapter with one fault: above the port, below it, or in what a member records. `clause` is the one meant for it. */
-type Fault = Readonly<{
-  name: string;
-  clause: string;
-  port?: (topics: Topics) => Partial<Topics>;
-  engine?: (engine: TopicEngine) => Partial<TopicEngine>;
-  ledger?: (ledger: GroupLedger, partitions: number) => Partial<GroupLedger>;
-}>;
 
 /** Topics whose members' verdicts pass through `bend`. */
 const bendVerdicts =
@@ -274,26 +267,36 @@ const faults: readonly Fault[] = [
 ];
 
 /** Topics that are each broken in one way, over the memory adapter. */
-export const brokenTopics: readonly Broken<TopicsSubject>[] = faults.map(
-  ({ name, clause, port, engine: bendEngine, ledger: bendLedger }) => ({
-    name,
-    clause,
-    make: () => {
-      const whole = memoryTopicEngine();
-      const bent: TopicEngine = { ...whole, ...bendEngine?.(whole) };
-      const engine: TopicEngine = {
-        ...bent,
-        ledger: async (topic, group, member) => {
-          const ledger = await bent.ledger(topic, group, member);
-          return { ...ledger, ...bendLedger?.(ledger, await bent.partitions(topic)) };
-        },
-      };
-      const wakeups = memoryWakeups();
-      return processesOver(
-        () => Promise.resolve({ engine, wakeups }),
-        { leaseMs: 100, heartbeatMs: 25, patienceMs: 400 },
-        port,
-      );
-    },
-  }),
-);
+export const brokenTopics: readonly Broken<TopicsSubject>[] = [
+  ...faults,
+  ...publishAndGroupFaults,
+  ...parkingFaults,
+].map(({ name, clause, port, engine: bendEngine, ledger: bendLedger }) => ({
+  name,
+  clause,
+  make: () => {
+    const whole = memoryTopicEngine();
+    const held: Held = { where: null, afterwards: [] };
+    const bent: TopicEngine = { ...whole, ...bendEngine?.(whole, held) };
+    const engine: TopicEngine = {
+      ...bent,
+      ledger: async (topic, group, member) => {
+        const ledger = await bent.ledger(topic, group, member);
+        return { ...ledger, ...bendLedger?.(ledger, await bent.partitions(topic)) };
+      },
+    };
+    const wakeups = memoryWakeups();
+    return processesOver(
+      () => Promise.resolve({ engine, wakeups }),
+      { leaseMs: 100, heartbeatMs: 25, patienceMs: 400 },
+      port,
+      (where) => {
+        held.where = where;
+        return Promise.resolve(async () => {
+          held.where = null;
+          for (const publish of held.afterwards.splice(0)) await publish();
+        });
+      },
+    );
+  },
+}));
