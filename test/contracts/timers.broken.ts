@@ -67,6 +67,21 @@ const faults: readonly Fault[] = [
       `new.metadata := new.metadata || '{"correlationId":"lost"}'; return new;`,
     ),
   },
+  {
+    name: 'changes names',
+    clause: 'fires',
+    bend: before('insert', 'timers', 'new.timer := upper(new.timer); return new;'),
+  },
+  {
+    name: 'keeps timers of what finished',
+    clause: 'ends-with-its-instance',
+    bend: before('delete', 'timers', 'return null;'),
+  },
+  {
+    name: 'is half a minute off the schedule',
+    clause: 'wakes-on-a-schedule',
+    bend: before('insert', 'timers', "new.due_at := new.due_at - interval '30 seconds'; return new;"),
+  },
 ];
 
 /** Timers in databases that each break one promise. */
