@@ -107,6 +107,7 @@ function makeProgram(finish: (code: number) => void, output: Output): Command {
     .description('Write everything that cannot be made anew to a folder, while Daybook runs or not.')
     .addArgument(new Argument('<directory>', 'where the backup is to be; nothing may be there yet'))
     .option('--with-secrets', 'put the development secrets of the data folder into it', false)
+    .option('--without-pages', 'do not fail where the data folder holds none of the stored pages', false)
     .action(async (directory: string, options: BackupOptions) => {
       const { backUp } = await import('./commands/backup.ts');
       finish(await backUp(directory, options));
@@ -224,7 +225,7 @@ export type FolderOptions = Readonly<{ data?: string }>;
 export type UpOptions = FolderOptions & Readonly<{ port?: number; demo: boolean }>;
 export type RebuildCommandOptions = FolderOptions & Readonly<{ dryRun: boolean; share: number }>;
 export type DemoOptions = FolderOptions & Readonly<{ port?: number; url?: string }>;
-export type BackupOptions = FolderOptions & Readonly<{ withSecrets: boolean }>;
+export type BackupOptions = FolderOptions & Readonly<{ withSecrets: boolean; withoutPages: boolean }>;
 export type RestoreOptions = FolderOptions & Readonly<{ keys?: string }>;
 export type LogOptions = FolderOptions &
   Readonly<{ follow: boolean; stream?: string; type?: string; tenant?: string; open: boolean }>;

@@ -23,7 +23,7 @@ const commands: Readonly<Record<string, readonly string[]>> = {
   'parked show': ['--data', '--json'],
   'parked retry': ['--data', '--consumer', '--kind', '--tenant'],
   'parked skip': ['--data', '--reason'],
-  backup: ['--data', '--with-secrets'],
+  backup: ['--data', '--with-secrets', '--without-pages'],
   restore: ['--data', '--keys'],
   recover: ['--data'],
   rebuild: ['--data', '--dry-run', '--share'],

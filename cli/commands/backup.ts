@@ -1,12 +1,12 @@
 import { mkdir } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
-import { makeBackup } from '@daybook/infra/backup/make-backup.ts';
+import { makeBackup, unwritable } from '@daybook/infra/backup/make-backup.ts';
 import type { Manifest } from '@daybook/infra/backup/manifest.ts';
 import { daybookSettings } from '@daybook/infra/config/settings.ts';
 import { openDatabase } from '@daybook/infra/database/database.ts';
 import { pendingMigrations } from '@daybook/infra/database/migrate.ts';
 import { DaybookError } from '@daybook/kernel/errors.ts';
-import { holdLock } from '../folder-lock.ts';
+import { holdLock, type HeldLock } from '../folder-lock.ts';
 import { expectOwnData, invocation, logFile, openLog, provideDatabase } from '../invocation.ts';
 import type { BackupOptions } from '../program.ts';
 import { exitCodes, type ExitCode } from '../sentences.ts';
@@ -23,14 +23,7 @@ export async function backUp(directory: string, options: BackupOptions): Promise
   const provided = await provideDatabase(config, folder, log);
   try {
     await expectMigrated(provided.url, log);
-    await mkdir(dirname(into), { recursive: true });
-    const held = await holdLock(`${into}.lock`);
-    if (!held.ok) {
-      throw new DaybookError(
-        'maintenance-refused',
-        `Another backup to ${into} is being written (process ${String(held.holder)}).`,
-      );
-    }
+    const lock = await holdPlace(into);
     try {
       const manifest = await makeBackup({
         databaseUrl: provided.url,
@@ -41,13 +34,44 @@ export async function backUp(directory: string, options: BackupOptions): Promise
         log,
       });
       process.stdout.write(`${summary(manifest, into).join('\n')}\n`);
+      return judged(manifest, folder.path, options);
     } finally {
-      await held.lock.release();
+      await lock.release();
     }
-    return exitCodes.ok;
   } finally {
     await provided.release();
   }
+}
+
+/** Takes the place of a backup. @throws `maintenance-refused` · `data-folder-unusable` where it cannot be written */
+export async function holdPlace(into: string): Promise<HeldLock> {
+  const held = await mkdir(dirname(into), { recursive: true })
+    .then(() => holdLock(`${into}.lock`))
+    .catch((error: unknown) => {
+      throw unwritable(into, error);
+    });
+  if (held.ok) return held.lock;
+  throw new DaybookError(
+    'maintenance-refused',
+    `Another backup to ${into} is being written (process ${String(held.holder)}).`,
+  );
+}
+
+/** Says which pages are missing. A folder without any is not that of the scrapers: a failure, unless told that it is so. */
+export function judged(
+  { objects }: Pick<Manifest, 'objects'>,
+  folder: string,
+  { withoutPages }: Pick<BackupOptions, 'withoutPages'>,
+  tell: (text: string) => void = (text) => process.stderr.write(text),
+): ExitCode {
+  const { count, missing = 0 } = objects;
+  if (missing === 0) return exitCodes.ok;
+  tell(`Not in it: ${counted(missing, 'stored page')} that the log names and ${folder} does not hold.\n`);
+  if (count > 0 || withoutPages) return exitCodes.ok;
+  tell(
+    'Name the data folder of the scrapers with --data, or say --without-pages where they are kept elsewhere.\n',
+  );
+  return exitCodes.failed;
 }
 
 async function expectMigrated(url: string, log: ReturnType<typeof openLog>): Promise<void> {

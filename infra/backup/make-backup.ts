@@ -59,8 +59,8 @@ export async function makeBackup(options: BackupOptions): Promise<Manifest> {
   try {
     await rm(unfinished, { recursive: true, force: true });
     await makeFolder(join(unfinished, 'tables'));
-    const read = await readDatabase(options, unfinished);
-    const objects = await copyObjectsOut(options.dataFolder, unfinished);
+    const { pages, ...read } = await readDatabase(options, unfinished);
+    const objects = await copyObjectsOut(options.dataFolder, unfinished, pages);
     const secrets = options.withSecrets === true ? await copySecrets(options.dataFolder, unfinished) : [];
     const manifest: Manifest = { format: backupFormat, product: options.product, ...read, objects, secrets };
     await failpoint('backup.copied');
@@ -77,7 +77,8 @@ export async function makeBackup(options: BackupOptions): Promise<Manifest> {
   }
 }
 
-type Read = Pick<Manifest, 'madeAt' | 'log' | 'migrations' | 'tables' | 'sequences' | 'keyVersions'>;
+type Read = Pick<Manifest, 'madeAt' | 'log' | 'migrations' | 'tables' | 'sequences' | 'keyVersions'> &
+  Readonly<{ pages: readonly string[] }>;
 
 async function readDatabase({ databaseUrl, log }: BackupOptions, folder: string): Promise<Read> {
   const database = openDatabase({
@@ -125,7 +126,17 @@ async function readSnapshot(client: pg.PoolClient, folder: string): Promise<Read
     // Sequences know no snapshots: read last, none is behind the rows.
     sequences: [...(await sequencesOf(client, kept))],
     keyVersions: versions.map(({ version }) => version),
+    pages: await namedPages(client),
   };
+}
+
+/** Hashes of the pages that events name. By the text: an operator of json refuses a whole event for one \u0000 in it. */
+async function namedPages(client: pg.PoolClient): Promise<readonly string[]> {
+  const { rows } = await client.query<{ hash: string }>(
+    `select distinct substring(data::text from '"snapshotHash"\\s*:\\s*"([0-9a-f]{64})"') as hash
+     from log.events where data::text ~ '"snapshotHash"\\s*:\\s*"[0-9a-f]{64}"'`,
+  );
+  return rows.map(({ hash }) => hash);
 }
 
 async function readLog(client: pg.PoolClient): Promise<Pick<Manifest, 'madeAt' | 'log'>> {
@@ -160,6 +171,7 @@ async function copySecrets(dataFolder: string, backup: string): Promise<Manifest
   return secrets;
 }
 
+/** What keeps a backup from being written, in words. */
 const reasons: Readonly<Record<string, string>> = {
   ENOSPC: 'the disk is full',
   EDQUOT: 'the quota is used up',
@@ -167,9 +179,11 @@ const reasons: Readonly<Record<string, string>> = {
   EPERM: 'it is not writable for this user',
   EROFS: 'the disk is read-only',
   ENOTDIR: 'a part of the path is a file',
+  EEXIST: 'a part of the path is a file',
 };
 
-function unwritable(into: string, error: unknown): unknown {
+/** The failure as a sentence, where it is the place that cannot be written. */
+export function unwritable(into: string, error: unknown): unknown {
   const { code = '' } = error as NodeJS.ErrnoException;
   if (isDaybookError(error) || reasons[code] === undefined) return error;
   return new DaybookError(

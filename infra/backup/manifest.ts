@@ -34,7 +34,13 @@ const manifestShape = z.strictObject({
   /** Names of the key-encryption keys that the data keys are wrapped by. They tell nothing of the keys. */
   keyVersions: z.array(z.string()),
   /** A list of the stored objects, one a line: hash of the file, bytes, path. */
-  objects: z.strictObject({ count, bytes: count, list: file }),
+  objects: z.strictObject({
+    count,
+    bytes: count,
+    list: file,
+    /** How many pages events name that the data folder did not hold; absent where it held all. */
+    missing: count.optional(),
+  }),
   /** Development secrets of the data folder, where they were asked for. */
   secrets: z.array(file),
 });

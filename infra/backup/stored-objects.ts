@@ -14,9 +14,14 @@ const listName = 'objects.list';
 
 /**
  * Copies the stored objects of a data folder into a backup. An event is recorded after its object is stored, and objects
- * are never changed: taken after the events, the copy holds all that these name.
+ * are never changed: taken after the events, the copy holds all that these name, or it is said how many are missing: the
+ * folder is another than the scrapers', or a damaged page was removed when it was read.
  */
-export async function copyObjectsOut(dataFolder: string, backup: string): Promise<Manifest['objects']> {
+export async function copyObjectsOut(
+  dataFolder: string,
+  backup: string,
+  named: Iterable<string>,
+): Promise<Manifest['objects']> {
   const from = join(dataFolder, folderName);
   const into = join(backup, folderName);
   const listed: ListedObject[] = [];
@@ -30,10 +35,13 @@ export async function copyObjectsOut(dataFolder: string, backup: string): Promis
     await syncFolder(join(into, folder));
   const list = listed.map(({ sha256, bytes, path }) => `${sha256} ${String(bytes)} ${path}\n`).join('');
   await writeDurably(join(backup, listName), list);
+  const held = new Set(listed.map(({ path }) => path));
+  const missing = [...named].filter((hash) => !held.has(`${hash.slice(0, 2)}/${hash}.zst`)).length;
   return {
     count: listed.length,
     bytes: listed.reduce((sum, { bytes }) => sum + bytes, 0),
     list: { path: listName, ...(await fileFacts(join(backup, listName))) },
+    ...(missing === 0 ? {} : { missing }),
   };
 }
 
