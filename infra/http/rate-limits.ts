@@ -98,7 +98,7 @@ export function memoryCounts(
 }
 
 /** A window as this process sees it: what all had used when last asked, and what it used itself since. */
-type Window = { elsewhere: number; unsent: number; until: number };
+type Window = { elsewhere: number; unsent: number; inFlight: number; until: number };
 
 const exchangeMs = 200;
 const maxWindows = 50_000;
@@ -130,7 +130,7 @@ export function rateLimits({
     let window = all.get(key);
     if (window === undefined || window.until <= now()) {
       if (all.size >= maxWindows) all.delete(all.keys().next().value ?? '');
-      window = { elsewhere: 0, unsent: 0, until: now() + policies[name].windowS * 1_000 };
+      window = { elsewhere: 0, unsent: 0, inFlight: 0, until: now() + policies[name].windowS * 1_000 };
       all.delete(key);
       all.set(key, window);
     }
@@ -138,14 +138,20 @@ export function rateLimits({
   }
 
   async function send(name: PolicyName, key: string, window: Window): Promise<void> {
+    // Taken out before the answer is here: who sends meanwhile sends its own points alone.
     const points = window.unsent;
+    if (points === 0) return;
+    window.unsent = 0;
+    window.inFlight += points;
     try {
       const { total, resetMs } = await store.add(name, key, points);
       window.elsewhere = total;
-      window.unsent -= points;
       window.until = now() + Math.max(resetMs, 0);
     } catch (error) {
+      window.unsent += points;
       log.warn('Counts of a rate limit could not be shared.', { policy: name, error });
+    } finally {
+      window.inFlight -= points;
     }
   }
 
@@ -176,8 +182,10 @@ export function rateLimits({
     response.setHeader('ratelimit-policy', taken.map(({ name }) => policyHeaders[name]).join(', '));
     let refused: Taken | undefined;
     const left = taken.map((each) => {
-      const used = each.window.elsewhere + each.window.unsent;
-      const { points } = policies[each.name];
+      const { elsewhere, unsent, inFlight } = each.window;
+      const { points, shared } = policies[each.name];
+      // At once: the answer just received has the own point in it, and perhaps those under way.
+      const used = elsewhere + unsent + (shared === 'soon' ? inFlight : 0);
       if (used > points) refused ??= each;
       return `"${each.name}";r=${String(Math.max(points - used, 0))};t=${String(secondsLeft(each.window))}`;
     });

@@ -53,6 +53,21 @@ describe('rate limits', () => {
     void own.take(['general'], 'a', response());
   });
 
+  test('requests at the same time are each counted once in the shared store', async () => {
+    let total = 0;
+    const { limits } = world({
+      add: async (_policy, _key, points) => {
+        total += points;
+        const answer = { total, resetMs: 60_000 };
+        await Promise.resolve();
+        return answer;
+      },
+    });
+    const own = limits();
+    await Promise.allSettled([1, 2, 3, 4].map(async () => own.take(['auth'], 'a', response())));
+    expect(total).toBe(4);
+  });
+
   test('several policies count together, and the tightest refuses', () => {
     const { limits, clock } = world();
     const own = limits();
