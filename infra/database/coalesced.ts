@@ -1,3 +1,5 @@
+import { DaybookError, isDaybookError } from '@daybook/kernel/errors.ts';
+
 export type CoalescedOptions = Readonly<{
   /** Most calls that go together. Default 200. */
   maxItems?: number;
@@ -5,16 +7,20 @@ export type CoalescedOptions = Readonly<{
   maxBatches?: number;
   /** How long the first call of a batch waits for others, in milliseconds. Default: one turn of the event loop. */
   lingerMs?: number;
+  /** Calls that may wait for their batch; more are refused. Default 5 000. */
+  maxWaiting?: number;
 }>;
 
 /**
  * Collects calls and hands them on together: those of one turn of the event loop, and those made while as many batches
  * as allowed are under way. Within a batch the order is that of the calls.
- * @param work answers with one result an item, in order; where it throws, every call of the batch gets the error
+ * @param work answers with one result an item, in order; where it throws, every call of the batch gets the error.
+ *   Where the database did not answer, so does every call that waits: each batch would meet the same, one after another.
+ * @throws what `work` throws · `unavailable` where too many wait
  */
 export function coalesced<Item, Result>(
   work: (items: readonly Item[]) => Promise<readonly Result[]>,
-  { maxItems = 200, maxBatches = 1, lingerMs = 0 }: CoalescedOptions = {},
+  { maxItems = 200, maxBatches = 1, lingerMs = 0, maxWaiting = 5_000 }: CoalescedOptions = {},
 ): (item: Item) => Promise<Result> {
   type Waiting = Readonly<{ item: Item; done: (result: Result) => void; fail: (error: unknown) => void }>;
   let waiting: Waiting[] = [];
@@ -31,6 +37,7 @@ export function coalesced<Item, Result>(
   function begin(): void {
     scheduled = false;
     const batch = waiting.slice(0, maxItems);
+    if (batch.length === 0) return;
     waiting = waiting.slice(maxItems);
     void run(batch);
     schedule();
@@ -44,7 +51,8 @@ export function coalesced<Item, Result>(
         done(results[index] as Result);
       });
     } catch (error) {
-      for (const { fail } of batch) fail(error);
+      const failed = isUnanswered(error) ? [...batch, ...waiting.splice(0)] : batch;
+      for (const { fail } of failed) fail(error);
     } finally {
       batches -= 1;
       schedule();
@@ -53,7 +61,17 @@ export function coalesced<Item, Result>(
 
   return (item) =>
     new Promise<Result>((done, fail) => {
+      if (waiting.length >= maxWaiting) {
+        fail(new DaybookError('unavailable', 'Too many calls wait for the database.', { retry: 'later' }));
+        return;
+      }
       waiting.push({ item, done, fail });
       schedule();
     });
+}
+
+/** Not a conflict between transactions, which may be tried again at once. */
+function isUnanswered(error: unknown): boolean {
+  if (!isDaybookError(error)) return false;
+  return error.code === 'timeout' || (error.code === 'unavailable' && error.retry === 'later');
 }

@@ -1,4 +1,5 @@
 import { expect, test } from '@jest/globals';
+import { DaybookError } from '@daybook/kernel/errors.ts';
 import { coalesced } from './coalesced.ts';
 
 test('calls of one turn go together, up to a size, in order, each with its own result', async () => {
@@ -71,4 +72,33 @@ test('the first call of a batch may wait a little for others', async () => {
   });
   expect(await Promise.all([first, call(2)])).toEqual([1, 2]);
   expect(batches).toEqual([[1, 2]]);
+});
+
+test('a database that does not answer fails all who wait, and a conflict only its batch', async () => {
+  for (const [retry, calls] of [
+    ['later', 1],
+    ['now', 10],
+  ] as const) {
+    let batches = 0;
+    const call = coalesced<number, number>(
+      () => {
+        batches += 1;
+        return Promise.reject(new DaybookError('unavailable', 'No answer.', { retry }));
+      },
+      { maxItems: 50 },
+    );
+    const answers = await Promise.allSettled(Array.from({ length: 500 }, (_, index) => call(index)));
+    expect(answers.every(({ status }) => status === 'rejected')).toBe(true);
+    expect(batches).toBe(calls);
+  }
+});
+
+test('more than may wait are refused', async () => {
+  const call = coalesced<number, number>((items) => Promise.resolve(items), { maxWaiting: 2 });
+  const answers = await Promise.allSettled([1, 2, 3].map(call));
+  expect(answers).toEqual([
+    { status: 'fulfilled', value: 1 },
+    { status: 'fulfilled', value: 2 },
+    { status: 'rejected', reason: expect.objectContaining({ code: 'unavailable', retry: 'later' }) },
+  ]);
 });

@@ -48,14 +48,19 @@ export function tenantConnections(pool: pg.Pool): Readonly<{ run: RunStatement; 
 
   /** The least busy of the lanes that are not held up. Where there are too few, another one. */
   async function laneForNext(): Promise<Lane> {
+    let failure: Error | undefined;
     for (;;) {
       const late = performance.now() - heldUpMs;
       const flowing = lanes.filter((lane) => lane.underWay === 0 || lane.progressAt >= late);
+      // Where no connection can be had either, waiting once more would only make the queue longer.
+      if (failure !== undefined && flowing.length === 0) throw failure;
       const best = leastBusy(flowing);
       if (needsAnother(flowing.length, best)) return open();
       if (best !== null) return best;
       if (opening === 0) return leastBusy(lanes) ?? open();
-      await opened;
+      await opened.catch((error: unknown) => {
+        failure = error as Error;
+      });
     }
   }
 
@@ -71,8 +76,9 @@ export function tenantConnections(pool: pg.Pool): Readonly<{ run: RunStatement; 
     const lane = connected().finally(() => {
       opening -= 1;
     });
-    // Whoever waits looks again; the failure is told to whoever opens.
-    opened = lane.catch(() => undefined);
+    opened = lane;
+    // Told to whoever opens and to whoever waits, if anybody does.
+    opened.catch(() => undefined);
     return lane;
   }
 
