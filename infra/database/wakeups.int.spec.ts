@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { eventually } from '@daybook/test/support/eventually.ts';
 import { freshDatabase } from '@daybook/test/support/postgres.ts';
+import { startProxy } from '@daybook/test/support/proxy.ts';
 import { silentLog } from '@daybook/test/support/silent-log.ts';
 import { memoryWakeups, postgresWakeups, type Wakeups } from './wakeups.ts';
 
@@ -57,4 +58,23 @@ test('wake-ups reach other processes, also after the connection was cut', async 
   );
   await heard();
   await Promise.all([a.close(), b.close()]);
+});
+
+test('a server that answers nothing any more does not keep wake-ups from closing', async () => {
+  const proxy = await startProxy(fresh.database.url);
+  const wakeups = postgresWakeups({ ...fresh.database, url: proxy.url }, silentLog);
+  const other = postgresWakeups(fresh.database, silentLog);
+  const wakeup = wakeups.subscribe('topic:y');
+  let woken = false;
+  const next = wakeup.next(long).then(() => (woken = true));
+  await eventually(() => {
+    other.notify('topic:y');
+    expect(woken).toBe(true);
+  });
+  await next;
+  proxy.turn('silent');
+  wakeups.notify('topic:y');
+  await wakeups.close();
+  await other.close();
+  await proxy.close();
 });

@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
 import pg from 'pg';
 import type { Log } from '@daybook/kernel/ports/outside.ts';
@@ -86,6 +87,12 @@ const spacingMs = 1;
 /** Pause before the listening connection is opened again. */
 const reconnectMs = 500;
 
+/** Without an answer for so long the connection is given up. */
+const answerMs = 5_000;
+
+/** How long a goodbye may take. */
+const goodbyeMs = 1_000;
+
 /**
  * Wake-ups over LISTEN/NOTIFY, and directly within the process. Notifications go out coalesced: one statement carries
  * every channel signalled since the last, on a connection of its own and outside of any transaction, since `notify`
@@ -96,6 +103,8 @@ export function postgresWakeups(database: Database, log: Log): Wakeups {
   const outgoing = new Set<string>();
   const sender = crypto.randomUUID().slice(0, 8);
   let client: pg.Client | undefined;
+  /** Gives up the connection that stands or is being opened. */
+  let leave: () => void = () => undefined;
   let closed = false;
   let sending: Promise<void> | undefined;
   let retry: NodeJS.Timeout | undefined;
@@ -106,6 +115,8 @@ export function postgresWakeups(database: Database, log: Log): Wakeups {
       connectionString: database.url,
       application_name: 'daybook wakeups',
       keepAlive: true,
+      connectionTimeoutMillis: answerMs,
+      query_timeout: answerMs,
     });
     own.on('notification', ({ payload = '' }) => {
       const [from, ...channels] = payload.split(' ');
@@ -116,13 +127,14 @@ export function postgresWakeups(database: Database, log: Log): Wakeups {
       if (lost) return;
       lost = true;
       if (client === own) client = undefined;
-      own.end().catch(() => undefined);
+      void goodbye(own);
       if (closed) return;
       log.debug('The wake-up connection ended and is opened again.');
       retry = setTimeout(() => {
         listening = listen();
       }, reconnectMs);
     };
+    leave = onLoss;
     own.on('error', onLoss);
     own.on('end', onLoss);
     try {
@@ -146,6 +158,7 @@ export function postgresWakeups(database: Database, log: Log): Wakeups {
         });
       } catch {
         // Lost: the pollers see it at their next turn.
+        leave();
       }
       if (!closed) await pause(spacingMs);
     }
@@ -164,9 +177,22 @@ export function postgresWakeups(database: Database, log: Log): Wakeups {
       if (closed) return;
       closed = true;
       clearTimeout(retry);
-      await listening;
-      await sending;
-      await client?.end();
+      const ended = (async () => {
+        await listening;
+        await sending;
+      })();
+      await Promise.race([ended, pause(goodbyeMs, undefined, { ref: false })]);
+      const own = client;
+      if (own === undefined) leave();
+      else await goodbye(own);
     },
   };
+}
+
+/** Ends a connection, by force where the server does not answer. */
+async function goodbye(client: pg.Client): Promise<void> {
+  const { stream } = (client as unknown as { connection: { stream: Socket } }).connection;
+  const timer = setTimeout(() => stream.destroy(), goodbyeMs);
+  await client.end().catch(() => undefined);
+  clearTimeout(timer);
 }
