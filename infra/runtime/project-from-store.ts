@@ -80,15 +80,24 @@ async function foldAlone(options: ProjectFromStoreOptions): Promise<number> {
   const { name, version } = build.consumer;
   const lock = `fold ${name} ${String(version)}`;
   const client = await database.pool.connect().catch(rethrown);
+  // Whether the session may hold the lock still: then it does not go back into the pool.
+  let inDoubt = false;
+  const asked = (): Promise<boolean> =>
+    taken(client, lock).catch((error: unknown) => {
+      inDoubt = true;
+      throw error;
+    });
   try {
-    while (!(await taken(client, lock))) {
+    while (!(await asked())) {
       if (signal.aborted) return 0;
       await pause(takenMs, undefined, { signal }).catch(() => undefined);
     }
     return await foldPatiently(build, options);
   } finally {
-    await client.query('select pg_advisory_unlock(hashtext($1))', [lock]).catch(() => undefined);
-    client.release();
+    await client.query('select pg_advisory_unlock(hashtext($1))', [lock]).catch(() => {
+      inDoubt = true;
+    });
+    client.release(inDoubt);
   }
 }
 
