@@ -147,7 +147,13 @@ async function start(
 }
 
 async function migrateFirst(url: string, log: Log): Promise<void> {
-  const database = openDatabase({ url, poolSize: 2, applicationName: 'daybook migrate', log });
+  const database = openDatabase({
+    url,
+    poolSize: 2,
+    applicationName: 'daybook migrate',
+    statementTimeoutMs: 0,
+    log,
+  });
   try {
     const applied = await migrate(database);
     if (applied.length > 0) log.info('The database was migrated.', { migrations: applied.length });

@@ -11,7 +11,12 @@ export async function migrateDatabase(options: CommonOptions): Promise<ExitCode>
   const { folder, config } = await invocation(settings, options);
   const log = openLog(config, { service: 'migrate', file: logFile(folder) });
   const provided = await provideDatabase(config, folder, log);
-  const database = openDatabase({ url: provided.url, applicationName: 'daybook migrate', log });
+  const database = openDatabase({
+    url: provided.url,
+    applicationName: 'daybook migrate',
+    statementTimeoutMs: 0,
+    log,
+  });
   try {
     const applied = await migrate(database);
     const lines = applied.map((name) => `applied ${name}`);
