@@ -15,7 +15,7 @@ export type CoalescedOptions = Readonly<{
  * Collects calls and hands them on together: those of one turn of the event loop, and those made while as many batches
  * as allowed are under way. Within a batch the order is that of the calls.
  * @param work answers with one result an item, in order; where it throws, every call of the batch gets the error.
- *   Where the database did not answer, so does every call that waits: each batch would meet the same, one after another.
+ *   Where the database did not answer, every call that waits is refused: each batch would meet the same in turn.
  * @throws what `work` throws · `unavailable` where too many wait
  */
 export function coalesced<Item, Result>(
@@ -51,8 +51,8 @@ export function coalesced<Item, Result>(
         done(results[index] as Result);
       });
     } catch (error) {
-      const failed = isUnanswered(error) ? [...batch, ...waiting.splice(0)] : batch;
-      for (const { fail } of failed) fail(error);
+      for (const { fail } of batch) fail(error);
+      if (isUnanswered(error)) for (const { fail } of waiting.splice(0)) fail(unsent(error));
     } finally {
       batches -= 1;
       schedule();
@@ -68,6 +68,11 @@ export function coalesced<Item, Result>(
       waiting.push({ item, done, fail });
       schedule();
     });
+}
+
+/** Of a call that waited: nothing was sent, so that its outcome is known. */
+function unsent(cause: unknown): DaybookError {
+  return new DaybookError('unavailable', 'The database does not answer.', { retry: 'later', cause });
 }
 
 /** Not a conflict between transactions, which may be tried again at once. */

@@ -29,6 +29,9 @@ const usualLanes = 3;
 /** A lane without an answer for so long is taken to be held up by a slow statement. */
 const heldUpMs = 10;
 
+/** A lane without an answer for so long is taken to be dead where no other connection can be had. */
+const silentMs = 1_000;
+
 /** Statements that may stand behind a slow one. */
 const mostUnderWay = 32;
 
@@ -53,7 +56,12 @@ export function tenantConnections(pool: pg.Pool): Readonly<{ run: RunStatement; 
       const late = performance.now() - heldUpMs;
       const flowing = lanes.filter((lane) => lane.underWay === 0 || lane.progressAt >= late);
       // Where no connection can be had either, waiting once more would only make the queue longer.
-      if (failure !== undefined && flowing.length === 0) throw failure;
+      if (failure !== undefined && flowing.length === 0) {
+        const slow = lanes.filter((lane) => lane.progressAt >= performance.now() - silentMs);
+        const behind = leastBusy(slow);
+        if (behind === null) throw failure;
+        return behind;
+      }
       const best = leastBusy(flowing);
       if (needsAnother(flowing.length, best)) return open();
       if (best !== null) return best;
