@@ -1,10 +1,12 @@
 import { existsSync } from 'node:fs';
+import { devNull } from 'node:os';
 import { join, resolve } from 'node:path';
 import { checkBackup } from '@daybook/infra/backup/check-backup.ts';
 import { copyDurably, makeFolder } from '@daybook/infra/backup/durable-files.ts';
 import type { Manifest } from '@daybook/infra/backup/manifest.ts';
-import { restoreBackup, type Restored } from '@daybook/infra/backup/restore-backup.ts';
+import { lookBeforeRestore, restoreBackup, type Restored } from '@daybook/infra/backup/restore-backup.ts';
 import { environment } from '@daybook/infra/config/environment.ts';
+import { loadConfig } from '@daybook/infra/config/load.ts';
 import { daybookSettings } from '@daybook/infra/config/settings.ts';
 import { wrongKey } from '@daybook/infra/vault/probe-keys.ts';
 import { DaybookError } from '@daybook/kernel/errors.ts';
@@ -15,6 +17,9 @@ import { exitCodes, type ExitCode } from '../sentences.ts';
 
 const settings = daybookSettings.pick({ installation: true, database: true, vault: true, telemetry: true });
 
+/** Read before there is a folder: reading the vault's would make a key in it. */
+const withoutKeys = daybookSettings.pick({ installation: true, database: true, telemetry: true });
+
 /**
  * Restores a backup into an empty installation: the embedded database of a data folder, or the one of DATABASE_URL. The
  * backup and the keys are looked at before anything is made.
@@ -22,6 +27,7 @@ const settings = daybookSettings.pick({ installation: true, database: true, vaul
 export async function restore(directory: string, options: RestoreOptions): Promise<ExitCode> {
   const from = resolve(directory);
   const manifest = await checkBackup(from);
+  await lookFirst(from, options);
   await bringKeys(manifest, from, options);
   const { folder, config } = await invocation(settings, options);
   const log = openLog(config, { service: 'restore', file: logFile(folder) });
@@ -37,6 +43,33 @@ export async function restore(directory: string, options: RestoreOptions): Promi
     });
     process.stdout.write(`${told(restored, folder.path).join('\n')}\n`);
     return exitCodes.ok;
+  } finally {
+    await database.release();
+  }
+}
+
+/**
+ * Refuses what cannot be restored, or not here, while nothing is made: neither the folder, nor a key in it. A folder
+ * without a database has nothing to lose.
+ */
+async function lookFirst(from: string, { data, keys }: RestoreOptions): Promise<void> {
+  const env = environment();
+  const path = folderPath(data, env);
+  const config = loadConfig(withoutKeys, { ...env, DAYBOOK_DATA: path });
+  const present = existsSync(path);
+  const log = openLog(config, { service: 'restore', file: present ? join(path, 'daybook.log') : devNull });
+  const look = (databaseUrl?: string): Promise<void> =>
+    lookBeforeRestore({
+      from,
+      ...(keys === undefined ? {} : { keysFrom: resolve(keys) }),
+      ...(databaseUrl === undefined ? {} : { databaseUrl }),
+      log,
+    });
+  if (config.database.url !== undefined) return look(config.database.url);
+  if (!existsSync(join(path, 'postgres'))) return look();
+  const database = await exclusiveDatabase(config, await openDataFolder(path), log);
+  try {
+    await look(database.url);
   } finally {
     await database.release();
   }

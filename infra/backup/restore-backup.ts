@@ -56,22 +56,13 @@ const applicationName = 'daybook restore';
  * @throws `backup-invalid` · `key-unknown` · `maintenance-refused`, all with nothing changed · `unavailable` · `timeout`
  */
 export async function restoreBackup(options: RestoreOptions): Promise<Restored> {
-  const { from, log } = options;
+  const { from } = options;
   const manifest = await checkBackup(from);
   const keyTable = await keyTableOf(options, manifest);
   if (missingKeys(keyTable.versions, options.keys).length > 0) throw wrongKey();
-  const database = openDatabase({
-    url: options.databaseUrl,
-    poolSize: 3,
-    applicationName,
-    // As long as it takes.
-    statementTimeoutMs: 0,
-    settings: { idle_in_transaction_session_timeout: '0' },
-    log,
-  });
+  const database = openTarget(options);
   try {
-    await refuseInUse(database, applicationName, 'a restore');
-    await refuseLiveData(database);
+    await expectRestorable(database);
     await makeAnew(database);
     await failpoint('restore.emptied');
     await migrate(database, { only: manifest.migrations, restoring: true });
@@ -89,12 +80,48 @@ export async function restoreBackup(options: RestoreOptions): Promise<Restored> 
   }
 }
 
+/**
+ * Makes sure of what a restore needs before anything is made for it: a backup, with keys of the same log, and no data in
+ * the database, where there is one yet. Changes nothing.
+ * @throws `backup-invalid` · `maintenance-refused` · `unavailable` · `timeout`
+ */
+export async function lookBeforeRestore(
+  options: Pick<RestoreOptions, 'from' | 'keysFrom' | 'log'> & Readonly<{ databaseUrl?: string }>,
+): Promise<void> {
+  const { databaseUrl, log } = options;
+  await keyTableOf(options, await checkBackup(options.from));
+  if (databaseUrl === undefined) return;
+  const database = openTarget({ databaseUrl, log });
+  try {
+    await expectRestorable(database);
+  } finally {
+    await database.close();
+  }
+}
+
+function openTarget({ databaseUrl, log }: Pick<RestoreOptions, 'databaseUrl' | 'log'>): Database {
+  return openDatabase({
+    url: databaseUrl,
+    poolSize: 3,
+    applicationName,
+    // As long as it takes.
+    statementTimeoutMs: 0,
+    settings: { idle_in_transaction_session_timeout: '0' },
+    log,
+  });
+}
+
+async function expectRestorable(database: Database): Promise<void> {
+  await refuseInUse(database, applicationName, 'a restore');
+  await refuseLiveData(database);
+}
+
 /** A table of a manifest, and the backup that its file stands in. */
 type TableSource = Manifest['tables'][number] & Readonly<{ folder: string }>;
 
 /** Data keys as of this backup, or of a later one. */
 async function keyTableOf(
-  { from, keysFrom }: RestoreOptions,
+  { from, keysFrom }: Pick<RestoreOptions, 'from' | 'keysFrom'>,
   manifest: Manifest,
 ): Promise<TableSource & Readonly<{ versions: readonly string[] }>> {
   const folder = keysFrom ?? from;
