@@ -110,7 +110,7 @@ export function rebuild(options: RebuildOptions & Readonly<{ dryRun?: boolean }>
   return withRebuildLock(options, async (lock) => {
     const { projection, database, dryRun = false } = options;
     const from = await expectShown(options);
-    const { build, resumed } = await beginBuild(options, from);
+    const { build, resumed } = await beginBuild(options, from, dryRun);
     const to = { version: projection.version, build: build.build };
     const refusals = new Map<string, Refusal>();
     const events = await foldToLevel(options, build, () => targetAtShown(options, build), refusals);
@@ -195,16 +195,32 @@ function refused({ name }: AnyProjection, why: string): DaybookError {
   });
 }
 
-/** A build to fold into: what a rebuild by the same code left, else a new one beside which nothing unfinished stays. */
+/** Before the fingerprint of a build that is not to be shown. */
+const dryMark = 'dry run of ';
+
+/**
+ * A build to fold into: what a rebuild by the same code left, else a new one beside which nothing unfinished stays. A dry
+ * run goes on with what a dry run left, and leaves the work of a rebuild alone.
+ * @throws `maintenance-refused` for a dry run beside a rebuild that was interrupted
+ */
 async function beginBuild(
   options: RebuildOptions,
   shown: BuildNumber,
+  dryRun: boolean,
 ): Promise<Readonly<{ build: ReadModelBuild; resumed: boolean }>> {
-  const { projection, database, fingerprint } = options;
+  const { projection, database } = options;
   const { pool } = database;
+  const fingerprint = dryRun ? `${dryMark}${options.fingerprint}` : options.fingerprint;
   const unfinished = (await recordedBuilds(pool, projection.name)).filter(
     ({ followed, everShown, version }) => !followed && !everShown && version === projection.version,
   );
+  const interrupted = unfinished.find((one) => one.fingerprint?.startsWith(dryMark) !== true);
+  if (dryRun && interrupted !== undefined) {
+    throw refused(
+      projection,
+      `has a rebuild that was interrupted (build ${String(interrupted.build)}), and a dry run leaves that alone. Run "daybook rebuild ${projection.name}" to finish it, then try again. Nothing was changed.`,
+    );
+  }
   const left = unfinished.find((one) => one.fingerprint === fingerprint);
   const others = unfinished.filter((one) => one !== left);
   if (others.length > 0) await dropOldBuilds({ ...options, only: others });
