@@ -13,9 +13,13 @@ export async function printLog(options: LogOptions): Promise<ExitCode> {
   const signals = stopSignals();
   try {
     await withStoredLog(options, 'log', ({ eventStore, vault }) =>
-      print(options, pagesOf(eventStore, options, signals.signal), options.open ? vault : undefined),
+      print(
+        options,
+        untilAborted(pagesOf(eventStore, options, signals.signal), signals.signal),
+        options.open ? vault : undefined,
+      ),
     );
-    return exitCodes.ok;
+    return signals.signal.aborted && !options.follow ? exitCodes.forced : exitCodes.ok;
   } finally {
     signals.release();
   }
@@ -24,6 +28,14 @@ export async function printLog(options: LogOptions): Promise<ExitCode> {
 function pagesOf(store: EventStore, { follow, stream }: LogOptions, signal: AbortSignal): Pages {
   if (follow) return store.subscribeAll({ signal });
   return stream === undefined ? store.readAll() : store.read(stream as StreamName);
+}
+
+/** Pages until a signal comes, also of a read that knows of none. */
+export async function* untilAborted(pages: Pages, signal: AbortSignal): Pages {
+  for await (const page of pages) {
+    if (signal.aborted) return;
+    yield page;
+  }
 }
 
 async function print(options: LogOptions, pages: Pages, vault: Vault | undefined): Promise<void> {

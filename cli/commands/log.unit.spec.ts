@@ -1,7 +1,8 @@
 import { expect, test } from '@jest/globals';
 import type { RecordedEvent } from '@daybook/kernel/event.ts';
+import type { Pages } from '@daybook/kernel/ports/event-store.ts';
 import { memoryVault } from '@daybook/infra/vault/memory.ts';
-import { opened } from './log.ts';
+import { opened, untilAborted } from './log.ts';
 
 const event = (type: string, data: unknown): RecordedEvent => ({ type, data }) as RecordedEvent;
 
@@ -19,3 +20,16 @@ test.each(['sealed:', 'sealed:v1:subject:user-1:AAAA'])(
     expect(await opened(renamed, memoryVault())).toEqual(renamed);
   },
 );
+
+test('a signal ends a read that knows of none', async () => {
+  async function* endless(): Pages {
+    for (;;) yield await Promise.resolve([event('Happened', {})]);
+  }
+  const stopping = new AbortController();
+  let pages = 0;
+  for await (const page of untilAborted(endless(), stopping.signal)) {
+    pages += page.length;
+    if (pages === 3) stopping.abort();
+  }
+  expect(pages).toBe(3);
+});
