@@ -4,5 +4,7 @@
  * is 276 MB resident in place of 369, and appends are as fast (bar p1).
  */
 import { parseArgs } from './program.ts';
+import { stopAtClosedOutput } from './signals.ts';
 
+stopAtClosedOutput(process.stdout);
 process.exitCode = await parseArgs(process.argv);

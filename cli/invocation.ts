@@ -11,6 +11,7 @@ import { pinoLog } from '@daybook/infra/logging/pino-log.ts';
 import { DaybookError } from '@daybook/kernel/errors.ts';
 import type { Log } from '@daybook/kernel/ports/outside.ts';
 import { expectDaybook, folderPath, lockDataFolder, openDataFolder, type DataFolder } from './data-folder.ts';
+import { beforeEnd } from './signals.ts';
 
 /** Options that several commands take. */
 export type CommonOptions = Readonly<{ data?: string; port?: number }>;
@@ -97,18 +98,24 @@ export async function provideDatabase(
 /** The embedded one, started for this process. */
 async function ownDatabase(folder: DataFolder, log: Log): Promise<ProvidedDatabase> {
   const lock = await lockDataFolder(folder);
-  try {
-    const server = await keepEmbeddedPostgres({ folder: join(folder.path, 'postgres'), log });
-    return {
-      url: server.url,
-      embedded: true,
-      release: async () => {
-        await server.stop();
-        await lock.release();
-      },
-    };
-  } catch (error) {
+  const starting = keepEmbeddedPostgres({ folder: join(folder.path, 'postgres'), log });
+  const stop = async (): Promise<void> => {
+    // A server that did not start is nothing to stop: who waits for it is told.
+    const server = await starting.catch(() => undefined);
+    await server?.stop();
     await lock.release();
+  };
+  // It runs in a process group of its own, and would outlive this one.
+  const interrupted = beforeEnd(stop);
+  const release = async (): Promise<void> => {
+    await stop();
+    interrupted.release();
+  };
+  try {
+    const { url } = await starting;
+    return { url, embedded: true, release };
+  } catch (error) {
+    await release();
     throw error;
   }
 }

@@ -1,6 +1,7 @@
 /** The words of the command line. What each does stands in `commands/`, loaded when it is asked for. */
 import { Argument, Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { exitCodes, tell } from './sentences.ts';
+import { ending } from './signals.ts';
 import { productVersion } from './version.ts';
 
 /** What can run alone; `database` is the embedded PostgreSQL of the data folder. */
@@ -28,8 +29,10 @@ export async function parseArgs(argv: readonly string[], output: Output = standa
   const program = makeProgram((result) => (code = result), output);
   try {
     await program.parseAsync([...argv]);
-    return code;
+    return ending() ?? code;
   } catch (error) {
+    const already = ending();
+    if (already !== undefined) return already;
     if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.ok : exitCodes.usage;
     const told = tell(error);
     output.err(`${told.sentence}\n`);
@@ -280,5 +283,5 @@ Examples:
   daybook parked list            see what waits for somebody to act
   daybook doctor                 find out what is wrong
 
-Exit codes: 0 well · 1 failed · 2 wrong usage · 3 configuration · 4 data folder · 5 port in use · 130 forced to stop
+Exit codes: 0 well · 1 failed · 2 wrong usage · 3 configuration · 4 data folder · 5 port in use · 130 stopped by a signal
 `;

@@ -4,7 +4,8 @@ import { isDaybookError, type DaybookError } from '@daybook/kernel/errors.ts';
 /**
  * `failed`: something broke · `usage`: the invocation makes no sense · `configuration`: a setting is missing or wrong
  * · `folder`: the data folder cannot be used or is in use · `port`: the port is taken · `forced`: a second signal came
- * (128 + SIGINT, as shells count it).
+ * (128 + SIGINT, as shells count it), or the first one in the middle of a command · `unread`: nobody reads the output any
+ * more (128 + SIGPIPE).
  */
 export const exitCodes = {
   ok: 0,
@@ -14,6 +15,7 @@ export const exitCodes = {
   folder: 4,
   port: 5,
   forced: 130,
+  unread: 141,
 } as const;
 
 export type ExitCode = (typeof exitCodes)[keyof typeof exitCodes];
