@@ -5,12 +5,15 @@ import { explain } from '@daybook/infra/parking/explanation.ts';
 import { findParked, listParked, type Parked, type ParkedFilter } from '@daybook/infra/parking/parked.ts';
 import { parkingLot, type ParkingLot } from '@daybook/infra/parking/parked-acts.ts';
 import { listDecisions } from '@daybook/infra/parking/parked-decisions.ts';
+import { recordedConsumers } from '@daybook/infra/parking/recorded-consumers.ts';
+import { projectionConsumer } from '@daybook/infra/runtime/checkpoints.ts';
 import { makeCommandBus, type CommandBus } from '@daybook/infra/runtime/command-bus.ts';
 import { postgresTopics } from '@daybook/infra/topics/postgres-topics.ts';
 import { operationsCommands } from '@daybook/command-service/operations/commands.ts';
 import { currentVersion } from '@daybook/schemas/contracts.ts';
 import type { ParkedOptions } from '../program.ts';
 import { exitCodes, type ExitCode } from '../sentences.ts';
+import { loadModels } from '../services.ts';
 import { withStoredLog, type StoredLog } from '../stored-log.ts';
 import { decidedLine, parkedLine, parkedLines } from '../terminal/parked.ts';
 
@@ -21,16 +24,34 @@ const pageSize = 100;
 export function printParked(options: ParkedOptions): Promise<ExitCode> {
   return withStoredLog(options, 'parked', async ({ database }) => {
     if (options.closed) {
-      const closed = await listDecisions(database.pool, filterOf(options), pageSize);
-      write(options, closed, closed.length === 0 ? ['Nothing was decided.'] : closed.map(decidedLine));
+      const closed = await listDecisions(database.pool, filterOf(options), pageSize + 1);
+      writePage(options, closed, 'Nothing was decided.', decidedLine);
       return exitCodes.ok;
     }
     const found = await listParked(database.pool, filterOf(options), { limit: pageSize + 1 });
-    const shown = found.slice(0, pageSize);
-    const more = found.length > pageSize ? ['… and more: choose with --consumer, --kind or --tenant.'] : [];
-    write(options, shown, found.length === 0 ? ['Nothing is parked.'] : [...shown.map(parkedLine), ...more]);
+    writePage(options, found, 'Nothing is parked.', parkedLine);
     return exitCodes.ok;
   });
+}
+
+function writePage<T>(
+  options: ParkedOptions,
+  found: readonly T[],
+  nothing: string,
+  line: (one: T) => string,
+): void {
+  write(options, found.slice(0, pageSize), pageLines(found, nothing, line));
+}
+
+/** The lines of a page; more than fit on it are told of. */
+export function pageLines<T>(
+  found: readonly T[],
+  nothing: string,
+  line: (one: T) => string,
+): readonly string[] {
+  if (found.length === 0) return [nothing];
+  const more = found.length > pageSize ? ['… and more: choose with --consumer, --kind or --tenant.'] : [];
+  return [...found.slice(0, pageSize).map(line), ...more];
 }
 
 /** Prints one thing that is parked, with the cause in plain words and what to do. */
@@ -62,7 +83,8 @@ export function retryParked(parkedId: string | undefined, options: ParkedOptions
       if (Object.keys(filter).length === 0) {
         return refuse('Name what is to be retried, or choose with --consumer, --kind or --tenant.');
       }
-      return await retryAll(house, opened, filter);
+      const strange = await strangeConsumer(opened, filter);
+      return strange === undefined ? await retryAll(house, opened, filter) : refuse(strange);
     } finally {
       await house.close();
     }
@@ -115,8 +137,11 @@ async function actOnOne(
   if (parked === undefined) {
     return refuse(decided === undefined ? unknown(parkedId) : `${parkedId} is parked no longer.`);
   }
-  const refusal = await act(house, parked, decision);
-  if (refusal !== undefined) return refuse(`${parkedId}: ${refusal}`);
+  const outcome = await act(house, parked, decision);
+  if (outcome.is === 'refused') return refuse(`${parkedId}: ${outcome.detail}`);
+  if (outcome.is === 'gone') {
+    return refuse(`${parkedId} is parked no longer, or it failed anew meanwhile: nothing was done about it.`);
+  }
   process.stdout.write(
     decision.command === 'RetryParked'
       ? `${parkedId} is handed back to ${parked.consumer}.\n`
@@ -126,7 +151,7 @@ async function actOnOne(
 }
 
 async function retryAll(house: House, { database }: StoredLog, filter: ParkedFilter): Promise<ExitCode> {
-  let retried = 0;
+  const outcomes: Outcome[] = [];
   let after: Readonly<{ firstFailedAt: string; parkedId: string }> | undefined;
   for (;;) {
     const page = await listParked(database.pool, filter, {
@@ -134,30 +159,61 @@ async function retryAll(house: House, { database }: StoredLog, filter: ParkedFil
       ...(after === undefined ? {} : { after }),
     });
     for (const parked of page) {
-      if (parked.status === 'parked' && (await act(house, parked, { command: 'RetryParked' })) === undefined)
-        retried += 1;
+      if (parked.status === 'parked') outcomes.push(await act(house, parked, { command: 'RetryParked' }));
     }
     after = page.at(-1);
     if (page.length < pageSize) break;
   }
-  process.stdout.write(`${String(retried)} handed back.\n`);
-  return exitCodes.ok;
+  process.stdout.write(`${retriedLines(outcomes).join('\n')}\n`);
+  return outcomes.some(({ is }) => is === 'refused') ? exitCodes.failed : exitCodes.ok;
 }
 
-/** Records the decision and carries it out; answers with the refusal, where there is one. */
+/** What became of all that was to be retried, counted. */
+export function retriedLines(outcomes: readonly Outcome[]): readonly string[] {
+  const count = (is: Outcome['is']): number => outcomes.filter((one) => one.is === is).length;
+  const details = new Set(outcomes.flatMap((one) => (one.is === 'refused' ? [one.detail] : [])));
+  return [
+    `${String(count('done'))} handed back.`,
+    ...(count('gone') > 0
+      ? [`${String(count('gone'))} not handed back: parked no longer, or failed anew meanwhile.`]
+      : []),
+    ...(count('refused') > 0 ? [`${String(count('refused'))} refused: ${[...details].join(' ')}`] : []),
+  ];
+}
+
+/** What is wrong with a consumer that nobody has: its name is mistyped. */
+async function strangeConsumer(
+  { database }: StoredLog,
+  { consumer }: ParkedFilter,
+): Promise<string | undefined> {
+  if (consumer === undefined) return undefined;
+  const { projections, processes } = await loadModels();
+  const known = new Set([
+    ...projections.map((projection) => projectionConsumer(projection).group),
+    ...processes.map(({ name }) => name),
+    ...(await recordedConsumers(database.pool)),
+  ]);
+  if (known.has(consumer)) return undefined;
+  return `There is no consumer "${consumer}". Known: ${[...known].sort().join(', ')}.`;
+}
+
+/** What became of a decision; `gone`: it was parked no longer when it was carried out. */
+export type Outcome = Readonly<{ is: 'done' | 'gone' } | { is: 'refused'; detail: string }>;
+
+/** Records the decision and carries it out. */
 async function act(
   { bus, lot }: House,
   { parkedId, failedAt, tenantId }: Parked,
   { command, ...more }: Decision,
-): Promise<string | undefined> {
+): Promise<Outcome> {
   const commandId = randomUUID();
   const result = await bus.send(
     { command, input: { parkedId, ...more } },
     { tenantId, actor: { kind: 'system', id: 'operator' }, commandId, correlationId: commandId },
   );
-  if (!result.ok) return result.rejection.detail;
-  await lot[command === 'RetryParked' ? 'retry' : 'skip']({ parkedId, failedAt });
-  return undefined;
+  if (!result.ok) return { is: 'refused', detail: result.rejection.detail };
+  const done = await lot[command === 'RetryParked' ? 'retry' : 'skip']({ parkedId, failedAt });
+  return { is: done ? 'done' : 'gone' };
 }
 
 function filterOf({ consumer, kind, tenant }: ParkedOptions): ParkedFilter {

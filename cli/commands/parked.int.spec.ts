@@ -1,0 +1,42 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, jest, test } from '@jest/globals';
+import { quietDatabase, type House } from '@daybook/infra/backup/house.fixture.ts';
+import { exitCodes } from '../sentences.ts';
+import { retryParked } from './parked.ts';
+
+let house: House;
+let data: string;
+const former = process.env['DATABASE_URL'];
+beforeEach(async () => {
+  house = await quietDatabase();
+  data = await mkdtemp(join(tmpdir(), 'daybook-parked-'));
+  process.env['DATABASE_URL'] = house.url;
+});
+afterEach(async () => {
+  if (former === undefined) delete process.env['DATABASE_URL'];
+  else process.env['DATABASE_URL'] = former;
+  jest.restoreAllMocks();
+  await house.drop();
+  await rm(data, { recursive: true, force: true });
+});
+
+test('a consumer that nobody has is wrong usage; one with nothing parked is not', async () => {
+  let said = '';
+  const note = (text: unknown): boolean => {
+    said += String(text);
+    return true;
+  };
+  jest.spyOn(process.stderr, 'write').mockImplementation(note);
+  jest.spyOn(process.stdout, 'write').mockImplementation(note);
+  await house.database.pool.query(
+    `insert into topics.relays (name, owner, instance, epoch, expires_at, position)
+     values ('main', null, 'i', 1, now(), '')`,
+  );
+  expect(await retryParked(undefined, { data, consumer: 'typo' })).toBe(exitCodes.usage);
+  expect(said).toMatch(/There is no consumer "typo"\. Known: .*products\.v\d.*relay main/);
+  said = '';
+  expect(await retryParked(undefined, { data, consumer: 'relay main' })).toBe(exitCodes.ok);
+  expect(said).toBe('0 handed back.\n');
+});
