@@ -51,10 +51,7 @@ function tellPlatform(error: DaybookError): Told {
     }
   }
   if (code === 'configuration-invalid') {
-    return {
-      sentence: `${message}\nSee docs/reference/configuration.md for every variable; "daybook doctor" checks them.`,
-      code: exitCodes.configuration,
-    };
+    return { sentence: `${message}${settingsHint(error)}`, code: exitCodes.configuration };
   }
   if (code === 'partition-mismatch') return { sentence: message, code: exitCodes.configuration };
   if (code === 'maintenance-refused' || code === 'backup-invalid' || code === 'log-mismatch') {
@@ -68,6 +65,12 @@ function tellPlatform(error: DaybookError): Told {
     };
   }
   return { sentence: `${message}${reason(error)} (${code})`, code: exitCodes.failed };
+}
+
+/** Where settings are described; what else does not fit says itself what to do. */
+function settingsHint({ fields }: DaybookError): string {
+  if (fields['problems'] === undefined) return '';
+  return '\nSee docs/reference/configuration.md for every variable; "daybook doctor" checks them.';
 }
 
 /** The innermost message of what caused it. */

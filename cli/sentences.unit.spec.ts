@@ -26,6 +26,17 @@ describe('what a failure tells', () => {
     expect(tell(error).sentence).toContain('ECONNREFUSED');
   });
 
+  test('settings are told where they are described, and nothing else is', () => {
+    const problems = { problems: 'PORT: is missing' };
+    const settings = new DaybookError('configuration-invalid', 'Not usable.', { fields: problems });
+    expect(tell(settings).sentence).toContain('docs/reference/configuration.md');
+    const event = new DaybookError('configuration-invalid', 'The event cannot be taken in.');
+    expect(tell(event)).toEqual({
+      sentence: 'The event cannot be taken in.',
+      code: exitCodes.configuration,
+    });
+  });
+
   test('a bug keeps its stack; anything else is text', () => {
     expect(tell(new TypeError('x is not y')).sentence).toContain(' at ');
     expect(tell('plain')).toEqual({ sentence: 'plain', code: exitCodes.failed });
