@@ -64,8 +64,13 @@ function makeProgram(finish: (code: number) => void, output: Output): Command {
       'Start one service alone; the others are reached through the database and COMMAND_SERVICE_URL.',
     )
     .addArgument(new Argument('<service>', 'which one').choices(runnable))
-    .addOption(portOption())
-    .action(async (service: Runnable, options: FolderOptions & { port?: number }) => {
+    .addOption(portOption('PORT, else 4000 to 4004, in the order above'))
+    .action(async (service: Runnable, options: FolderOptions & { port?: number }, command: Command) => {
+      if (service === 'database' && options.port !== undefined) {
+        command.error(
+          'error: --port is for services; the embedded database takes a port of its own choice, and says which.',
+        );
+      }
       const { run } = await import('./commands/run.ts');
       finish(await run(service, options));
     });
@@ -250,9 +255,9 @@ function folderOption(command: Command): Command {
   return command.option('--data <folder>', 'the data folder (default: DAYBOOK_DATA, else .daybook)');
 }
 
-function portOption(): ReturnType<Command['createOption']> {
+function portOption(otherwise = 'PORT, else 4000'): ReturnType<Command['createOption']> {
   return new Command()
-    .createOption('--port <number>', 'TCP port (default: PORT, else 4000); 0 takes a free one')
+    .createOption('--port <number>', `TCP port (default: ${otherwise}); 0 takes a free one`)
     .argParser(portNumber);
 }
 

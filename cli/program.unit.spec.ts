@@ -70,11 +70,20 @@ test.each([
   [['parked', 'skip', 'message-1'], '--reason'],
   [['parked', 'skip', 'message-1', '--reason', ' '], 'A reason has'],
   [['parked', 'list', '--kind', 'bus'], 'Allowed choices are message'],
+  [['run', 'database', '--port', '5432'], '--port is for services'],
   [['run', 'everything'], 'Allowed choices are command-service'],
 ])('%j is told apart', async (args, sentence) => {
   const { code, text } = await run(...args);
   expect(code).toBe(exitCodes.usage);
   expect(text).toContain(sentence);
+});
+
+test('help of run does not name one port for all', async () => {
+  expect((await run('run', '--help')).text).toMatch(/4000 to\s+4004/);
+});
+
+test.each(['rebuild', 'rollback'])('%s of an unknown read model is wrong usage', async (command) => {
+  expect((await run(command, 'produkts')).code).toBe(exitCodes.usage);
 });
 
 test('knows every kind of what is parked', () => {

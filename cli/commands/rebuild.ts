@@ -6,7 +6,6 @@ import { postgresWakeups } from '@daybook/infra/database/wakeups.ts';
 import { folderFingerprint } from '@daybook/infra/runtime/fold-fingerprint.ts';
 import { rebuild, rollBack, type RebuildOptions } from '@daybook/infra/runtime/rebuild/rebuild.ts';
 import { postgresTopics } from '@daybook/infra/topics/postgres-topics.ts';
-import { DaybookError } from '@daybook/kernel/errors.ts';
 import type { AnyProjection } from '@daybook/kernel/projection.ts';
 import { allProjections } from '@daybook/projectors/capabilities.ts';
 import { eventsTopic } from '@daybook/schemas/contracts.ts';
@@ -23,6 +22,7 @@ const print = (...lines: readonly string[]): void => {
 /** Makes the tables of a read model anew beside those that serve, says what differs, and switches. */
 export async function rebuildReadModel(name: string, options: RebuildCommandOptions): Promise<ExitCode> {
   const projection = projectionNamed(name);
+  if (typeof projection === 'string') return refuse(projection);
   await withStoredLog(options, 'rebuild', (opened) =>
     prepared(projection, opened, options.share / 100, async (own) => {
       print(`Rebuilding ${name} from the log, beside the tables that serve.`);
@@ -39,6 +39,7 @@ export async function rebuildReadModel(name: string, options: RebuildCommandOpti
 /** Lets the view of a read model show the tables before. */
 export async function rollBackReadModel(name: string, options: FolderOptions): Promise<ExitCode> {
   const projection = projectionNamed(name);
+  if (typeof projection === 'string') return refuse(projection);
   await withStoredLog(options, 'rollback', (opened) =>
     prepared(projection, opened, 1, async (own) => {
       const { from, to, events } = await rollBack(own);
@@ -51,11 +52,17 @@ export async function rollBackReadModel(name: string, options: FolderOptions): P
   return exitCodes.ok;
 }
 
-function projectionNamed(name: string): AnyProjection {
+function refuse(sentence: string): ExitCode {
+  process.stderr.write(`${sentence}\n`);
+  return exitCodes.usage;
+}
+
+/** The read model, or a sentence where there is none of this name. */
+function projectionNamed(name: string): AnyProjection | string {
   const found = allProjections.find((projection) => projection.name === name);
   if (found !== undefined) return found;
   const names = allProjections.map((projection) => projection.name).join(', ');
-  throw new DaybookError('maintenance-refused', `There is no read model "${name}". There are ${names}.`);
+  return `There is no read model "${name}". Known: ${names}.`;
 }
 
 async function prepared(
