@@ -78,8 +78,9 @@ function readiness({ eventStore }: Platform, relay: ReturnType<typeof startRelay
   return askParts({
     log: async () => `at ${await eventStore.head()}`,
     relay: async () => {
-      const { events, leads } = await relay.lag();
+      const { events, leads, blocked } = await relay.lag();
       if (!leads) throw notReady('No relay leads.');
+      if (blocked) return 'stands before an event that cannot be published: see "daybook parked list"';
       return `${String(events)} events behind`;
     },
   });

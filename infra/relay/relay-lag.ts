@@ -11,9 +11,14 @@ export type RelayLag = Readonly<{
   events: number;
   /** Age of the oldest of them, by the database's clock; 0 where there is none. */
   seconds: number;
-  /** A relay leads: its lease is alive. */
+  /** A relay leads: its lease is alive, or it stands before an event and tries that again now and then. */
   leads: boolean;
+  /** It stands before an event that cannot be published, which is parked. */
+  blocked: boolean;
 }>;
+
+/** A relay that stands before an event tries it every 30 s: one that did not for so long is gone. */
+const blockedForMs = 90_000;
 
 /** How far the relay is behind the log, for readiness and metrics. */
 export async function relayLag(options: {
@@ -25,13 +30,16 @@ export async function relayLag(options: {
   countUpTo?: number;
 }): Promise<RelayLag> {
   const { database, eventStore, name = defaultRelay, countUpTo = 1_000 } = options;
-  const rows = await ask<readonly [Position | null, boolean | null, string]>(database, {
+  const rows = await ask<readonly [Position | null, boolean | null, boolean | null, string]>(database, {
     name: 'topics.relay.lag',
-    text: `select r.position, r.owner is not null and r.expires_at > clock_timestamp(), clock_timestamp()
+    text: `select r.position, r.owner is not null and r.expires_at > clock_timestamp(),
+                  r.blocked_position > r.position and r.blocked_at > clock_timestamp() - $2 * interval '1 ms',
+                  clock_timestamp()
              from (select) once left join topics.relays r on r.name = $1`,
-    values: [name],
+    values: [name, blockedForMs],
   });
-  const [found, leads, now = ''] = rows[0] ?? [];
+  const [found, leases, stands, now = ''] = rows[0] ?? [];
+  const blocked = stands === true;
   const position = found ?? beginning;
   let events = 0;
   let oldest: string | undefined;
@@ -40,5 +48,5 @@ export async function relayLag(options: {
     events += page.length;
   }
   const seconds = oldest === undefined ? 0 : Math.max(0, (Date.parse(now) - Date.parse(oldest)) / 1000);
-  return { position, events, seconds, leads: leads === true };
+  return { position, events, seconds, leads: leases === true || blocked, blocked };
 }

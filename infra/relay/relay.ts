@@ -42,7 +42,7 @@ export type RelayHooks = Readonly<{
 }>;
 
 export type RelayOptions = Readonly<{
-  eventStore: Pick<EventStore, 'subscribeAll' | 'read'>;
+  eventStore: Pick<EventStore, 'subscribeAll' | 'read' | 'readAll'>;
   codec: Pick<MessageCodec, 'encodeEvent' | 'encodeEvents'>;
   output: RelayOutput;
   log: Log;
@@ -74,8 +74,10 @@ export async function runRelay(options: RelayOptions): Promise<void> {
         const lead = await output.lead.take();
         if (lead === null) await rest(output.leaseMs / 4, signal);
         else await serve(lead, options, passOver, () => (failures = 0));
+        passOver = undefined;
       } catch (error) {
         failures += 1;
+        passOver = undefined;
         if (isBlocking(error)) passOver = await standBefore(error, options, woken);
         else await recover(error, failures, options);
       }
@@ -146,16 +148,33 @@ async function serve(
   }
 }
 
-/** The lead behind an event that is passed over: the checkpoint moves, and nothing is published. */
+/**
+ * The lead behind an event that is passed over: the checkpoint moves, and nothing is published. Not while something stands
+ * before the event that is not published yet.
+ */
 async function passingOver(
   lead: Lead,
   position: Position | undefined,
-  { output }: RelayOptions,
+  { output, eventStore }: RelayOptions,
 ): Promise<Lead> {
-  if (position === undefined || position <= lead.position) return lead;
+  if (position === undefined || (await nextAfter(lead.position, eventStore)) !== position) return lead;
   const { epoch, position: after } = lead;
   const held = await output.forward({ epoch, after, position, messages: [] });
   return held ? { epoch, position } : lead;
+}
+
+/** The position of the next event, also of one that cannot be read. */
+async function nextAfter(
+  after: Position,
+  eventStore: RelayOptions['eventStore'],
+): Promise<Position | undefined> {
+  try {
+    for await (const [event] of eventStore.readAll({ after, limit: 1, pageSize: 1 })) return event?.position;
+    return undefined;
+  } catch (error) {
+    if (isBlocking(error)) return error.fields.position as Position;
+    throw error;
+  }
 }
 
 /** Forwards page after page, until the signal aborts or the lead is lost. */
@@ -193,6 +212,10 @@ async function follow(lead: Lead, options: RelayOptions, progressed: () => void)
       }, end);
       if (refused !== undefined) throw refused;
     }
+  } catch (error) {
+    await forwarding;
+    // What stands before an event that is refused comes first: where that was not published, the event is not reached.
+    if (failures.length === 0 && !ended.signal.aborted) throw error;
   } finally {
     await forwarding;
     ended.abort();
