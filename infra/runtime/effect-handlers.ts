@@ -1,4 +1,5 @@
 import type { CommandCall } from '@daybook/kernel/command.ts';
+import { isDaybookError, type DaybookError } from '@daybook/kernel/errors.ts';
 import type { Step } from '@daybook/kernel/event.ts';
 import type { CommandDelivery, CommandResult, CommandSender } from '@daybook/kernel/ports/outside.ts';
 import { reportedCommandId } from './derived-ids.ts';
@@ -44,6 +45,26 @@ export function reporting(
   const steps: readonly Step[] = [...(metadata.steps ?? []), { kind: 'effect', ref: effectId, ...effect }];
   return (call) => {
     const commandId = reportedCommandId(effectId, count++);
-    return sender.send(call, { ...metadata, commandId, causationId: effectId, steps });
+    return ofOwnEngines(() => sender.send(call, { ...metadata, commandId, causationId: effectId, steps }));
   };
+}
+
+const ownFailures = new WeakSet<DaybookError>();
+
+/**
+ * Does a part of an effect that is our own engines' matter, such as a report back: that one of them is away is no failure
+ * of the outside, and the effect is repeated for as long as that takes.
+ */
+export async function ofOwnEngines<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (isDaybookError(error, 'unavailable') || isDaybookError(error, 'timeout')) ownFailures.add(error);
+    throw error;
+  }
+}
+
+/** Whether an effect failed at one of our own engines. */
+export function failedAtOwnEngine(error: unknown): boolean {
+  return isDaybookError(error) && ownFailures.has(error);
 }

@@ -2,7 +2,7 @@ import { DaybookError, isDaybookError } from '@daybook/kernel/errors.ts';
 import type { OutMessage } from '@daybook/kernel/ports/topics.ts';
 import { failureText } from '../parking/failure-text.ts';
 import type { RunDispatcherOptions } from './dispatcher.ts';
-import { reporting } from './effect-handlers.ts';
+import { failedAtOwnEngine, reporting } from './effect-handlers.ts';
 import { backOffMs, type BackOff } from './loop.ts';
 import type { EffectOutcome, LeasedEffect } from './outbox.ts';
 
@@ -89,7 +89,8 @@ async function limited<T>(limitMs: number, work: (signal: AbortSignal) => Promis
 
 /**
  * What a failed attempt leads to. An error that repeating cannot help gives the effect up. Where one of our own engines
- * is away it is repeated for as long as that takes; calls to the outside only so often.
+ * is away it is repeated for as long as that takes, also where a call to the outside went well and could not be reported;
+ * calls to the outside only so often.
  */
 export function outcomeOfFailure(
   { effect, attempts }: LeasedEffect,
@@ -98,7 +99,7 @@ export function outcomeOfFailure(
 ): EffectOutcome {
   const reason = failureText(error);
   const failed = attempts + 1;
-  const unlimited = effect.kind !== 'call' && isDaybookError(error);
+  const unlimited = (effect.kind !== 'call' && isDaybookError(error)) || failedAtOwnEngine(error);
   // An engine of our own that refuses for good is broken: that is mended there, and no effect's fault.
   const engineBroken = unlimited && isDaybookError(error, 'unavailable');
   if (isDaybookError(error) && error.retry === 'never' && !engineBroken) return { is: 'dead', reason };

@@ -1,5 +1,5 @@
 import type { ParkingLot } from '@daybook/infra/parking/parked-acts.ts';
-import type { EffectHandlers } from '@daybook/infra/runtime/effect-handlers.ts';
+import { ofOwnEngines, type EffectHandlers } from '@daybook/infra/runtime/effect-handlers.ts';
 import type { ParkedAct } from './parked-acts.ts';
 
 export type OperationsEffectPorts = Readonly<{ parking: ParkingLot }>;
@@ -9,7 +9,7 @@ export function operationsEffects({ parking }: OperationsEffectPorts): EffectHan
   return {
     actOnParked: async (input) => {
       const { act, ...target } = input as ParkedAct;
-      await parking[act](target);
+      await ofOwnEngines(() => parking[act](target));
     },
   };
 }

@@ -4,6 +4,7 @@ import { failpointSays } from '@daybook/infra/failpoints/failpoint.ts';
 import type { FailpointName } from '@daybook/infra/failpoints/names.ts';
 import { callerOf, signUp, type Person } from '../support/caller.ts';
 import { startLoad, type Load } from '../support/load.ts';
+import { plantedOf } from '../support/oracle-secrets.ts';
 import { leftBehind } from '../support/oracle-left-behind.ts';
 import { watchRecovery } from '../support/oracle-recovery.ts';
 import { judge, settled } from '../support/oracle.ts';
@@ -236,7 +237,8 @@ async function comeBack(stage: Stage, death: Death, closing: Closing): Promise<C
   for (const load of loads) await load.repeat();
   if (plan.after !== undefined) {
     const env = { ...house.env, DATABASE_URL: databaseUrl, DAYBOOK_DATA: folder };
-    await startDaybook(plan.after, env).ended;
+    const command = startDaybook(plan.after, env);
+    if ((await command.ended) !== 0) throw new Error(`daybook ${plan.after.join(' ')}:\n${command.output()}`);
   }
   const person = used ? house.personAt(addresses) : await signUp(callerOf(addresses));
   const after = loadOf(house, person, { pages: 1 });
@@ -252,9 +254,7 @@ async function comeBack(stage: Stage, death: Death, closing: Closing): Promise<C
     acked: [...loads, after].flatMap((load) => load.acked()),
     outside: mails.flat(),
     planted: {
-      'an address': person.email,
-      'a name': 'Test Person',
-      'a token': person.token,
+      ...plantedOf(person),
       ...secretsOf(house),
     },
     output: [death.output(), system.output(), ...beside.map((one) => one.output())].join('\n'),

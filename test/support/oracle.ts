@@ -133,7 +133,10 @@ async function nothingIsStuck(database: Database): Promise<readonly string[]> {
   const { rows } = await database.pool.query<{ what: string }>(`
     select 'dead letter of ' || group_name || ': ' || reason as what from topics.dead_letters
     union all select 'effect given up by ' || process || ': ' || coalesce(reason, '')
-    from runtime.effects where status = 'dead'`);
+    from runtime.effects where status = 'dead'
+    union all select 'parked timer of ' || process || ': ' || reason from runtime.timers where reason is not null
+    union all select 'relay ' || name || ' before an event: ' || blocked_reason
+    from topics.relays where blocked_position > position`);
   return rows.map(({ what }) => what);
 }
 
