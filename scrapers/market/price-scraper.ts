@@ -204,7 +204,8 @@ async function workHosts(options: {
     try {
       const slots = concurrency - held.size;
       const turns = slots > 0 ? await queue.claim(slots) : [];
-      for (const turn of turns) {
+      // A lease that ran out while its host is served, as in an outage, comes back to us: one at a time asks a host.
+      for (const turn of turns.filter(({ host }) => !held.has(host))) {
         const serving = options.serve(turn).finally(() => {
           held.delete(turn.host);
           wakeups.notify(channel);

@@ -28,6 +28,7 @@ import {
   type ShownBuilds,
 } from './builds.ts';
 import { dropOldBuilds } from './drop-builds.ts';
+import { WriteRefused } from './fold-pass.ts';
 import { endOf, startOf, targetOf, type FoldTarget, type OfVersion, type Refusal } from './fold-target.ts';
 import { atLevel } from './level-snapshot.ts';
 import { takeRebuildLock, type RebuildLock } from './rebuild-lock.ts';
@@ -322,6 +323,8 @@ async function compared(
       rowDifference(client, before, build.table),
     ).catch((error: unknown) => {
       if (options.signal.aborted) throw stopped();
+      // An event that the database refuses, come meanwhile: the fold names it.
+      if (error instanceof WriteRefused) return undefined;
       if (!isDaybookError(error) || error.retry !== 'later') throw error;
       return undefined;
     });
