@@ -1,10 +1,11 @@
 import { join } from 'node:path';
-import { DaybookError } from '@daybook/kernel/errors.ts';
+import { DaybookError, isDaybookError } from '@daybook/kernel/errors.ts';
 import type { Log, Mail, Vault } from '@daybook/kernel/ports/outside.ts';
 import { eventsTopic, topicContracts } from '@daybook/schemas/contracts.ts';
 import { systemClock, systemIds } from './ambient.ts';
 import { daybookSettings, type ConfigOf } from './config/settings.ts';
-import { openDatabase, type Database } from './database/database.ts';
+import { openDatabase, translateDatabaseError, type Database } from './database/database.ts';
+import { probeKeys } from './vault/probe-keys.ts';
 import { postgresWakeups } from './database/wakeups.ts';
 import { contractStore } from './event-store/contract-store.ts';
 import { watchLog, type LogWatch } from './event-store/log-watch.ts';
@@ -80,6 +81,7 @@ export async function openPlatform(options: PlatformOptions): Promise<Platform> 
   try {
     // Events as they are stored: whether this build knows their schemas makes no difference here.
     logWatch = await watchLog({ eventStore: stored, database, log });
+    await probeKeys(database.pool, config.vault).catch(refusedKey);
     for (const { name, partitions, retentionMs } of topicContracts) {
       await topics.ensure(name, { partitions, ...(retentionMs === undefined ? {} : { retentionMs }) });
     }
@@ -131,6 +133,16 @@ function tokensOf(
 }
 
 /** Closes one after the other, once, also where one fails; the first failure is thrown at the end. */
+/** Another key than before would seal what is new so that nobody who has the right one can open it. */
+function refusedKey(error: unknown): never {
+  if (!isDaybookError(error, 'key-unknown')) throw translateDatabaseError(error);
+  throw new DaybookError(
+    'key-unknown',
+    'The data in this database was sealed under another ENCRYPTION_KEY than the one at hand. Start with the key of this installation as ENCRYPTION_KEY (or ENCRYPTION_KEY_FILE; older ones as FORMER_ENCRYPTION_KEYS). Nothing was changed.',
+    { cause: error },
+  );
+}
+
 function closeAll(parts: readonly Readonly<{ close: () => Promise<void> }>[]): () => Promise<void> {
   let closing: Promise<void> | undefined;
   return () =>

@@ -4,6 +4,7 @@ import { freshDatabase } from '@daybook/test/support/postgres.ts';
 import { startProxy } from '@daybook/test/support/proxy.ts';
 import { silentLog } from '@daybook/test/support/silent-log.ts';
 import { migrate, pendingMigrations } from './migrate.ts';
+import { queryRole } from '../runtime/read-models.ts';
 import { openDatabase, instant, translateDatabaseError, type Database } from './database.ts';
 
 let fresh: Awaited<ReturnType<typeof freshDatabase>>;
@@ -79,6 +80,18 @@ describe('a database', () => {
     await expect(client.query('select 1')).rejects.toThrow(/not queryable|terminat/);
     client.release(true);
     expect((await other.pool.query('select 1 as one')).rows).toEqual([{ one: 1 }]);
+    await other.close();
+  });
+
+  test('keeps role, time zone and name of its own, whatever the URL says of settings', async () => {
+    const more = 'options=-c%20timezone%3DAsia/Tokyo%20-c%20search_path%3Dread&application_name=acme';
+    const url = `${fresh.url}?${more}`;
+    const other = openDatabase({ url, role: queryRole, applicationName: 'daybook x', log: silentLog });
+    const text = `select current_user as role, current_setting('TimeZone') as zone,
+                    current_setting('application_name') as name, current_setting('search_path') as path`;
+    const expected = { role: queryRole, zone: 'UTC', name: 'daybook x', path: 'read' };
+    expect((await other.pool.query(text)).rows).toEqual([expected]);
+    expect((await other.knex.raw<{ rows: unknown[] }>(text)).rows).toEqual([expected]);
     await other.close();
   });
 

@@ -59,10 +59,26 @@ export function instant(text: string): string {
 /** How long after a statement's time is over the server's word of it may take. */
 const answerMarginMs = 2_000;
 
+/**
+ * What a URL says of settings and of the name, apart from it: the driver would let it win over ours, role and time zone
+ * among them.
+ */
+export function withoutSettings(url: string): Readonly<{ url: string; settings: readonly string[] }> {
+  if (!URL.canParse(url)) return { url, settings: [] };
+  const parsed = new URL(url);
+  const settings = parsed.searchParams.getAll('options').slice(-1);
+  for (const name of ['options', 'application_name', 'fallback_application_name'])
+    parsed.searchParams.delete(name);
+  return { url: parsed.href, settings };
+}
+
 /** Opens a database. Connects at first use. */
 export function openDatabase(options: DatabaseOptions): Database {
   const { statementTimeoutMs = 30_000 } = options;
+  const { url, settings: ofUrl } = withoutSettings(options.url);
   const settings = [
+    // Of two settings of one name the later one counts: ours.
+    ...ofUrl,
     '-c timezone=UTC',
     `-c statement_timeout=${String(statementTimeoutMs)}`,
     '-c idle_in_transaction_session_timeout=60000',
@@ -70,7 +86,7 @@ export function openDatabase(options: DatabaseOptions): Database {
     ...Object.entries(options.settings ?? {}).map(([name, value]) => `-c ${name}=${value}`),
   ];
   const connection = {
-    connectionString: options.url,
+    connectionString: url,
     application_name: options.applicationName ?? 'daybook',
     connectionTimeoutMillis: 5_000,
     ...(statementTimeoutMs === 0 ? {} : { query_timeout: statementTimeoutMs + answerMarginMs }),

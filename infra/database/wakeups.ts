@@ -2,7 +2,7 @@ import type { Socket } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
 import pg from 'pg';
 import type { Log } from '@daybook/kernel/ports/outside.ts';
-import type { Database } from './database.ts';
+import { withoutSettings, type Database } from './database.ts';
 
 /** A subscription to one channel. Signals that arrive while nobody waits are kept as one. */
 export type Wakeup = Readonly<{
@@ -112,7 +112,7 @@ export function postgresWakeups(database: Database, log: Log): Wakeups {
 
   async function listen(): Promise<void> {
     const own = new pg.Client({
-      connectionString: database.url,
+      connectionString: withoutSettings(database.url).url,
       application_name: 'daybook wakeups',
       keepAlive: true,
       connectionTimeoutMillis: answerMs,

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
@@ -127,6 +128,19 @@ describe('starting and stopping', () => {
     expect(one.output()).toContain(sentence);
     folder = join(parent, 'data');
   });
+
+  test('another ENCRYPTION_KEY than before stops the start, before anything is sealed by it', async () => {
+    const first = await up();
+    await signUp(callerOf({ commands: first.url, queries: first.url }));
+    first.process.signal('SIGINT');
+    await first.process.ended;
+    const other = start(['up', '--port', '0'], { ENCRYPTION_KEY: randomBytes(32).toString('base64') });
+    expect(await other.ended).not.toBe(0);
+    expect(other.output()).toContain('sealed under another ENCRYPTION_KEY');
+    expect(other.output()).not.toMatch(/^ +at /m);
+    const again = await up();
+    await signUp(callerOf({ commands: again.url, queries: again.url }));
+  }, 60_000);
 
   test('in production missing secrets stop the start, all named at once', async () => {
     const one = start(['up', '--port', '0'], { NODE_ENV: 'production' });
