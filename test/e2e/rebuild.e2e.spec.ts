@@ -69,8 +69,8 @@ test('rebuilds and goes back under load', async () => {
 
 test('says what makes no sense, and changes nothing', async () => {
   expect(await daybook('rebuild', 'produkts')).toMatchObject({
-    code: 1,
-    said: expect.stringContaining('There is no read model "produkts". There are products'),
+    code: 2,
+    said: expect.stringContaining('There is no read model "produkts". Known: products'),
   });
   expect(await daybook('rollback', 'plans')).toMatchObject({
     code: 1,

@@ -14,9 +14,22 @@ repeat, which saved 0.35 s of the two. The limit is the disk's flush; nothing th
   p5: `Full groups of about four appends go side by side, so that one is parsed while the other is written; what is left is the lock: 9 µs an event
 inserting (2.6 the row, 1 the key, 2 the stream's index, up to 3.5 the ids' index) and 3 µs of the group's flush. That is the limit of one
 order for the whole log on one disk; dcb-es writes on eight connections side by side, keeps no ids, and checks nothing in this case.`,
+  p8: `Of 0.8 s for 100,000 events PostgreSQL reads pages for 0.38 s while Node decodes the page before; of Node's time two fifths are JSON.parse of
+data and metadata, 15 % collecting garbage, 10 % the driver taking rows apart, 1.5 % the positions. Emmett's consumer decodes alike, and spends
+the rest of its time between pulls. The limit is JSON in text: dcb-es pays it too, and hands out events that nothing was checked of.`,
+  p9: `Products: of 1.05 s for 101,000 events Node reads JSON for a fifth, folds for a sixth and waits for a third of it; PostgreSQL reads for 0.34 s
+and writes 1,000 rows with their checkpoints for 0.19 s, six times. A catch-up read is this without fold and rows. Prices: of 3.5 s PostgreSQL
+writes 100,000 rows for 2.4 s, in 50 statements that carry their checkpoints: JSON taken apart into rows, an upsert of each, an index beside the
+key. COPY takes 1.6 s for the same table. The limit is the upsert, which may meet a row that is there; a fold that knew its rows to be new could
+copy them.`,
   p10: `What is rebuilt folds and writes in pieces of 500 rows and rests as long as it worked; before that, writes of 2,000 rows kept one of two
 processors for 30 ms at a time, and the ratio was 4. What is left is two processors for five busy processes: from append to reader there
 are eight hops, each of which may wait for a slice of a few ms.`,
+  p11: `Two processes and the backends of PostgreSQL share two processors: of 5 s PostgreSQL works 2.6 s (append 0.75 s, forward to the topic 0.56 s, rows with
+their checkpoint 0.53 s, cursors 0.28 s, look at seen rows 0.23 s, messages 0.2 s) in 170 rounds a second of each loop, and Node's two processes work
+half of the time, most of it writing to sockets, where the sender gives its processor to the one it woke. An event passes four such loops, so that
+the 99th percentile is two or three slices of the scheduler; on a machine that has nothing else to do it is 8 to 10 ms, and with code that the
+compiler has not seen yet (the first ten seconds) 25.`,
   p15: `Of 2.4 s for 10,000 steps that send a command: PostgreSQL 1.2 s storing states and effects (an effect's row stands in five indexes, which
 give the queue its order and find what waits behind), 0.5 s leasing, 0.5 s appending the events, 0.2 s keeping the messages' ids; Node is busy for
 70 %, a fifth of that writing to sockets, 7 % collecting garbage. The job of the anchor does nothing; the step stores an effect, leases it,
@@ -39,7 +52,15 @@ its router, 6 % authentication with what stands on it, 9 % handing the append to
 time), 4 % keeping the state, 4 % reading the body, 2 % the two JSON texts of the event; nothing else is above 2 %. CPU a command:
 125 µs in Node and 30 in PostgreSQL, of which the same machine takes 35 for the bare route; without recent states it was 180 and 57. The
 limit is one thread of Node: five times the work of the bare route cannot be half as fast, unless PostgreSQL and the caller
-leave it the processor.`,
+leave it the processor. Between 0.27 and 0.41 were measured on different days of the same machine: caller, Node and PostgreSQL
+want 1.7 of its two processors.`,
+  p20: `A page is fetched, parsed and read by the same Crawlee as the anchor's, in one process with everything else: of 3.8 s for 960 pages parsing
+HTML and looking into it takes three quarters, collecting garbage 12 %, the stored copy of the page (fsync, rename) 4 %. What Daybook adds is eight
+messages and five statements in groups for about 15 pages each: PostgreSQL works for 0.7 s beside it, on the other processor. The limit is one thread of
+Node; scrapers are run as several processes.`,
+  p23: `A process at rest wakes for its looks at news, leases and timers, 12 statements a second in all, and for its own readiness; Node's own share is
+0.5 % of a core (garbage collection and timers included), the rest is the system's work of those statements' round trips. Between 0.7 and 1.4 % were
+measured on different days of the same machine. The limit is the look behind the wake-ups, which finds what a lost notification would have told.`,
   p17: `A CPU profile of the query service: 28 % writing to sockets (answers 22 %, PostgreSQL 6 %), 14 % garbage collection, 11 % Express and its
 router, 5 % authentication, 6 % sending statements, 4 % parsing rows, 4 % the query itself (of which 3 % the next time of a schedule), 3 %
 headers; nothing else is above 2 %. CPU a query: 65 to 75 µs in Node and 7 in PostgreSQL (statements of one moment travel together),
