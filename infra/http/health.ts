@@ -13,18 +13,21 @@ export type HealthOptions = Readonly<{
 
 /**
  * `/livez`: the process runs · `/readyz`: it can do its work, part by part, else 503 · `/health` and `/api/health`: both
- * in one short answer that is always given by a process that lives · `/metrics`: for Prometheus.
+ * in one short answer that is always given by a process that lives · `/metrics`: for Prometheus. Nobody signs in for
+ * them, so that all who ask at once, and within a second after, get one evaluation.
  */
 export function healthRoutes({ ready, stopping, version }: HealthOptions): Router {
   const router = Router();
-  const ask = async (): Promise<Readiness> => {
-    if (stopping.aborted)
-      return { ready: false, parts: { process: { ready: false, detail: 'is stopping' } } };
-    return ready().catch(() => ({
+  const shared = sharedAnswer(() =>
+    ready().catch(() => ({
       ready: false,
       parts: { process: { ready: false, detail: 'cannot tell' } },
-    }));
-  };
+    })),
+  );
+  const ask = async (): Promise<Readiness> =>
+    stopping.aborted
+      ? { ready: false, parts: { process: { ready: false, detail: 'is stopping' } } }
+      : shared();
   router.use((request, _, next) => {
     if (paths.has(request.path)) edgeOf(request).route = request.path;
     next();
@@ -51,6 +54,23 @@ export function healthRoutes({ ready, stopping, version }: HealthOptions): Route
     response.set('cache-control', 'no-store').type(metricsRegistry.contentType).send(text);
   });
   return router;
+}
+
+const sharedForMs = 1_000;
+
+/** Asks once for all callers of one time; the answer holds for a second after it came. `work` never rejects. */
+function sharedAnswer<T>(work: () => Promise<T>): () => Promise<T> {
+  let current: Promise<T> | undefined;
+  let holdsUntil = Infinity;
+  return () => {
+    if (current === undefined || performance.now() >= holdsUntil) {
+      holdsUntil = Infinity;
+      current = work().finally(() => {
+        holdsUntil = performance.now() + sharedForMs;
+      });
+    }
+    return current;
+  };
 }
 
 const paths = new Set(['/livez', '/readyz', '/health', '/api/health', '/metrics']);
