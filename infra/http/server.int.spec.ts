@@ -94,6 +94,20 @@ test('how ready the process is, is asked once for all who ask at once, and anew 
   await system.close();
 });
 
+test('a good answer of a moment ago does not outlive a request that failed', async () => {
+  let isReady = true;
+  const system = await startHttpSystem({
+    app: { ready: () => Promise.resolve({ ready: isReady, parts: {} }) },
+    around: () => ({ execute: () => Promise.reject(new Error('It is gone.')) }),
+  });
+  expect((await system.call('GET', '/health')).status).toBe(200);
+  isReady = false;
+  const token = await system.tokenOf();
+  expect((await system.call('POST', '/v1/notes', { token, body: { text: 'x' } })).status).toBe(500);
+  expect((await system.call('GET', '/health')).status).toBe(503);
+  await system.close();
+});
+
 test('a port in use is said in plain words', async () => {
   const first = await startServer({ port: 0, listener: () => undefined });
   await expect(startServer({ port: first.port, listener: () => undefined })).rejects.toMatchObject({
