@@ -16,19 +16,6 @@ export const bentWriters: readonly BentStore[] = [
     make: () => expecting((expected) => (typeof expected === 'number' && expected >= 3 ? 'any' : expected)),
   },
   {
-    name: 'knows ids of one stream only',
-    caughtBy: 'id-of-another-stream',
-    make: () => (store) =>
-      appending(store, async (stream, expected, events) => {
-        const log = await collect(store.readAll());
-        const elsewhere = new Set(log.filter((event) => event.stream !== stream).map(({ id }) => id));
-        const own = mapped(events, (event) =>
-          elsewhere.has(event.id) ? { ...event, id: randomUUID() } : event,
-        );
-        return store.append(stream, expected, own);
-      }),
-  },
-  {
     name: 'drops the trace context',
     caughtBy: 'keeps-data',
     make: () => (store) =>
