@@ -2,6 +2,7 @@
 import { Argument, Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { exitCodes, tell } from './sentences.ts';
 import { ending } from './signals.ts';
+import { printable } from './terminal/printable.ts';
 import { productVersion } from './version.ts';
 
 /** What can run alone; `database` is the embedded PostgreSQL of the data folder. */
@@ -35,7 +36,7 @@ export async function parseArgs(argv: readonly string[], output: Output = standa
     if (already !== undefined) return already;
     if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.ok : exitCodes.usage;
     const told = tell(error);
-    output.err(`${told.sentence}\n`);
+    output.err(`${told.sentence.split('\n').map(printable).join('\n')}\n`);
     return told.code;
   }
 }

@@ -73,7 +73,7 @@ export const sagas = defineService({
               async () => {
                 if (!following.has(name) || failed.has(name)) throw notReady('It does not follow its topic.');
                 const lags = await topics.lag(topic, name);
-                const { messages, seconds } = behindOf(lags, Date.now());
+                const { messages, seconds } = behindOf(lags);
                 return `${String(messages)} messages behind${messages === 0 ? '' : ` for ${seconds.toFixed(1)} s`}`;
               },
             ]),

@@ -11,6 +11,7 @@ import { expectOwnData, invocation, logFile, openLog, provideDatabase } from '..
 import type { BackupOptions } from '../program.ts';
 import { exitCodes, type ExitCode } from '../sentences.ts';
 import { productVersion } from '../version.ts';
+import { writeLines } from '../terminal/printable.ts';
 
 const settings = daybookSettings.pick({ installation: true, database: true, telemetry: true });
 
@@ -33,7 +34,7 @@ export async function backUp(directory: string, options: BackupOptions): Promise
         withSecrets: options.withSecrets,
         log,
       });
-      process.stdout.write(`${summary(manifest, into).join('\n')}\n`);
+      writeLines(summary(manifest, into));
       return judged(manifest, folder.path, options);
     } finally {
       await lock.release();

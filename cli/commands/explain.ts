@@ -10,6 +10,7 @@ import { loadModels } from '../services.ts';
 import { withStoredLog, type StoredLog } from '../stored-log.ts';
 import { explanationLines } from '../terminal/explanation.ts';
 import { paint } from '../terminal/screen.ts';
+import { writeJson, writeLines } from '../terminal/printable.ts';
 
 /** Prints how a row came to be. What is sealed stays sealed. */
 export async function explain(readModel: string, key: string, options: ExplainOptions): Promise<ExitCode> {
@@ -61,10 +62,9 @@ function tellOf(explained: Explained, tenant: string, { json }: ExplainOptions):
   switch (explained.is) {
     case 'explained': {
       const plain = !process.stdout.isTTY;
-      const lines = json
-        ? [JSON.stringify(explained.explanation, null, 2)]
-        : explanationLines(explained.explanation, tenant, plain ? { bold: String, dim: String } : paint);
-      process.stdout.write(`${lines.join('\n')}\n`);
+      const pens = plain ? { bold: String, dim: String } : paint;
+      if (json) writeJson(explained.explanation);
+      else writeLines(explanationLines(explained.explanation, tenant, pens));
       return exitCodes.ok;
     }
     case 'nothing':
@@ -79,6 +79,6 @@ function tellOf(explained: Explained, tenant: string, { json }: ExplainOptions):
 }
 
 function refuse(sentence: string): ExitCode {
-  process.stderr.write(`${sentence}\n`);
+  writeLines([sentence], process.stderr);
   return exitCodes.usage;
 }

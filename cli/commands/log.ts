@@ -7,6 +7,7 @@ import { exitCodes, type ExitCode } from '../sentences.ts';
 import { stopSignals } from '../signals.ts';
 import { withStoredLog } from '../stored-log.ts';
 import { paint } from '../terminal/screen.ts';
+import { writeLines } from '../terminal/printable.ts';
 
 /** Prints events of the log that fit the filter. Sealed fields are opened only when asked for. */
 export async function printLog(options: LogOptions): Promise<ExitCode> {
@@ -45,7 +46,7 @@ async function print(options: LogOptions, pages: Pages, vault: Vault | undefined
       if (!fits(event, options)) continue;
       lines.push(eventLine(vault === undefined ? event : await opened(event, vault)));
     }
-    if (lines.length > 0) process.stdout.write(`${lines.join('\n')}\n`);
+    if (lines.length > 0) writeLines(lines);
   }
 }
 

@@ -16,6 +16,7 @@ import { exitCodes, type ExitCode } from '../sentences.ts';
 import { loadModels } from '../services.ts';
 import { withStoredLog, type StoredLog } from '../stored-log.ts';
 import { decidedLine, parkedLine, parkedLines } from '../terminal/parked.ts';
+import { writeJson, writeLines } from '../terminal/printable.ts';
 
 /** Most lines of a list, and what is looked at in one go. */
 const pageSize = 100;
@@ -142,11 +143,11 @@ async function actOnOne(
   if (outcome.is === 'gone') {
     return refuse(`${parkedId} is parked no longer, or it failed anew meanwhile: nothing was done about it.`);
   }
-  process.stdout.write(
+  writeLines([
     decision.command === 'RetryParked'
-      ? `${parkedId} is handed back to ${parked.consumer}.\n`
-      : `${parkedId} is given up; what waited behind it goes on.\n`,
-  );
+      ? `${parkedId} is handed back to ${parked.consumer}.`
+      : `${parkedId} is given up; what waited behind it goes on.`,
+  ]);
   return exitCodes.ok;
 }
 
@@ -164,7 +165,7 @@ async function retryAll(house: House, { database }: StoredLog, filter: ParkedFil
     after = page.at(-1);
     if (page.length < pageSize) break;
   }
-  process.stdout.write(`${retriedLines(outcomes).join('\n')}\n`);
+  writeLines(retriedLines(outcomes));
   return outcomes.some(({ is }) => is === 'refused') ? exitCodes.failed : exitCodes.ok;
 }
 
@@ -225,7 +226,8 @@ function filterOf({ consumer, kind, tenant }: ParkedOptions): ParkedFilter {
 }
 
 function write({ json }: ParkedOptions, data: unknown, lines: readonly string[]): void {
-  process.stdout.write(json ? `${JSON.stringify(data, null, 2)}\n` : `${lines.join('\n')}\n`);
+  if (json) writeJson(data);
+  else writeLines(lines);
 }
 
 function unknown(parkedId: string): string {
@@ -233,6 +235,6 @@ function unknown(parkedId: string): string {
 }
 
 function refuse(sentence: string): ExitCode {
-  process.stderr.write(`${sentence}\n`);
+  writeLines([sentence], process.stderr);
   return exitCodes.usage;
 }

@@ -14,9 +14,10 @@ import { exitCodes, type ExitCode } from '../sentences.ts';
 import { stopSignals } from '../signals.ts';
 import { withStoredLog, type StoredLog } from '../stored-log.ts';
 import { named, progressLines, reportLines } from '../terminal/rebuild.ts';
+import { writeLines } from '../terminal/printable.ts';
 
 const print = (...lines: readonly string[]): void => {
-  process.stdout.write(`${lines.join('\n')}\n`);
+  writeLines(lines);
 };
 
 /** Makes the tables of a read model anew beside those that serve, says what differs, and switches. */
@@ -53,7 +54,7 @@ export async function rollBackReadModel(name: string, options: FolderOptions): P
 }
 
 function refuse(sentence: string): ExitCode {
-  process.stderr.write(`${sentence}\n`);
+  writeLines([sentence], process.stderr);
   return exitCodes.usage;
 }
 

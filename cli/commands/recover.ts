@@ -11,6 +11,7 @@ import { postgresVault } from '@daybook/infra/vault/postgres.ts';
 import { exclusiveDatabase, expectOwnData, invocation, logFile, openLog } from '../invocation.ts';
 import type { FolderOptions } from '../program.ts';
 import { exitCodes, type ExitCode } from '../sentences.ts';
+import { writeLines } from '../terminal/printable.ts';
 
 const settings = daybookSettings.pick({ installation: true, database: true, vault: true, telemetry: true });
 
@@ -42,7 +43,7 @@ export async function recover(options: FolderOptions): Promise<ExitCode> {
       processes: allProcesses,
       log,
     });
-    process.stdout.write(`${told(recovered).join('\n')}\n`);
+    writeLines(told(recovered));
     return exitCodes.ok;
   } finally {
     await eventStore.close();

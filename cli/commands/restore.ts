@@ -14,6 +14,7 @@ import { folderPath, lockDataFolder, openDataFolder } from '../data-folder.ts';
 import { exclusiveDatabase, invocation, logFile, openLog } from '../invocation.ts';
 import type { RestoreOptions } from '../program.ts';
 import { exitCodes, type ExitCode } from '../sentences.ts';
+import { writeLines } from '../terminal/printable.ts';
 
 const settings = daybookSettings.pick({ installation: true, database: true, vault: true, telemetry: true });
 
@@ -41,7 +42,7 @@ export async function restore(directory: string, options: RestoreOptions): Promi
       keys: config.vault,
       log,
     });
-    process.stdout.write(`${told(restored, folder.path).join('\n')}\n`);
+    writeLines(told(restored, folder.path));
     return exitCodes.ok;
   } finally {
     await database.release();

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { oneTimeTokens } from '@daybook/infra/tokens/one-time-tokens.ts';
 import { defineCommand, type Command } from '@daybook/kernel/command.ts';
 import { later } from '@daybook/kernel/instant.ts';
+import { isPlain } from '@daybook/kernel/plain-text.ts';
 import type { CommandPorts } from '../command-ports.ts';
 import { normalisedEmail, tenantIdFrom, userIdFrom, workspaceIdFrom } from './identifiers.ts';
 import { provisioningCommands } from './provisioning-commands.ts';
@@ -13,7 +14,11 @@ const verificationTtlMs = 24 * 60 * 60 * 1000;
 /** What stands for the id of a token that has not the form of one: no signup has it. */
 const nobody = '00000000-0000-0000-0000-000000000000';
 
-const line = (max: number): z.ZodString => z.string().trim().min(1).max(max);
+const text = (max: number): z.ZodString => z.string().trim().min(1).max(max);
+
+/** A name: one line, as it is shown in mails, on pages and on terminals. */
+const name = (max: number): z.ZodString =>
+  text(max).refine(isPlain, 'Has to be one line without control characters.');
 
 /** The commands of identity. */
 export function identityCommands(ports: CommandPorts): readonly Command[] {
@@ -33,10 +38,10 @@ function requestSignup({ vault, revealsMailedTokens }: CommandPorts): Command {
     secretAnswer: true,
     input: z.strictObject({
       email: z.email().max(254).meta({ description: 'Where the verification token is mailed.' }),
-      name: line(200).meta({ description: 'Full name of the person.' }),
-      business_name: line(200).meta({ description: 'Becomes the name of the tenant.' }),
-      intent: line(500).meta({ description: 'What the person wants of the platform.' }),
-      use_case: line(2_000).nullish().meta({ description: 'More about the intended use.' }),
+      name: name(200).meta({ description: 'Full name of the person.' }),
+      business_name: name(200).meta({ description: 'Becomes the name of the tenant.' }),
+      intent: text(500).meta({ description: 'What the person wants of the platform.' }),
+      use_case: text(2_000).nullish().meta({ description: 'More about the intended use.' }),
     }),
     output: z.strictObject({
       token: z.string().optional().meta({ description: 'The verification token; outside production only.' }),

@@ -30,6 +30,19 @@ async function typesOf(house: CommandHouse): Promise<readonly string[]> {
 }
 
 describe('sign-up', () => {
+  test.each(['Ada\nLovelace', 'Ada\u001b[2J', 'Ada\u009b', 'Ada\u202e'])(
+    'takes no name that is not one plain line: %j',
+    async (name) => {
+      const house = commandHouse();
+      for (const odd of [{ name }, { business_name: name }]) {
+        const result = await house.send('RequestSignup', { ...ada, ...odd }, { tenantId: 'public' });
+        expect(refusal(result)).toBe('input-invalid');
+      }
+      const skip = { parkedId: 'message-1', reason: name };
+      expect(refusal(await house.send('SkipParked', skip))).toBe('input-invalid');
+    },
+  );
+
   test('answers as the contract says and keeps nothing readable', async () => {
     const house = commandHouse();
     const answer = answerOf(await house.send('RequestSignup', ada, { tenantId: 'public' }));

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { Parked } from '@daybook/infra/parking/parked.ts';
 import { defineCommand, type Command, type CommandContext } from '@daybook/kernel/command.ts';
+import { isPlain } from '@daybook/kernel/plain-text.ts';
 import { parked, type Found } from './parked.ts';
 
 /** What the commands of operations need beside their input. */
@@ -58,6 +59,7 @@ export function operationsCommands({ parked: list }: OperationsPorts): readonly 
           .trim()
           .min(1)
           .max(500)
+          .refine(isPlain, 'Has to be one line without control characters.')
           .meta({ description: 'Why; recorded for good, so without personal data.' }),
       }),
       output: answer,

@@ -8,6 +8,7 @@ import { healthRoutes } from './health.ts';
 import { routeOf } from './input.ts';
 import { openApiDocument, type OpenApiDocument, type OpenApiFragment } from './openapi.ts';
 import { edgeProblem, problemOf, sendProblem } from './problems.ts';
+import { sharedReadiness, type SharedReadiness } from './shared-readiness.ts';
 import { corsFor, httpsOnly, securityHeaders, trustedProxies } from './security.ts';
 
 export type AppOptions = Readonly<{
@@ -35,6 +36,7 @@ export type AppOptions = Readonly<{
 export function makeApp(options: AppOptions): Express {
   const { log, corsOrigins = [], fragments } = options;
   const document = openApiDocument(options.info, fragments, options.publicUrl);
+  const readiness = sharedReadiness(options.ready);
   const app = express();
   app.disable('x-powered-by');
   app.disable('etag');
@@ -46,14 +48,14 @@ export function makeApp(options: AppOptions): Express {
   if (corsOrigins.length > 0) app.use(corsFor(corsOrigins));
   app.use(methodsAsked(document));
   for (const router of options.routers) app.use(router);
-  app.use(healthRoutes({ ready: options.ready, stopping: options.stopping, version: options.info.version }));
+  app.use(healthRoutes({ ready: readiness.ask, stopping: options.stopping, version: options.info.version }));
   app.use(documentRoutes(document));
   if (options.tokens !== undefined) app.use(keyRoutes(options.tokens));
   app.use(otherMethods(document));
   app.use((request, response) => {
     sendProblem(response, edgeProblem('not-found'), edgeOf(request).correlationId);
   });
-  app.use(failures(log));
+  app.use(failures(log, readiness));
   return app;
 }
 
@@ -116,7 +118,7 @@ function knownPaths({
   });
 }
 
-function failures(log: Log): ErrorRequestHandler {
+function failures(log: Log, readiness: SharedReadiness): ErrorRequestHandler {
   // Express tells an error handler by its four parameters.
   return (error: unknown, request, response, next) => {
     if (response.headersSent) {
@@ -126,6 +128,7 @@ function failures(log: Log): ErrorRequestHandler {
     const { correlationId, route } = edgeOf(request);
     const problem = problemOf(error);
     if (problem.status >= 500) {
+      readiness.forget();
       log[problem.code === 'internal-error' ? 'error' : 'warn']('A request failed.', {
         method: request.method,
         route,

@@ -4,7 +4,7 @@ import { metricsRegistry } from '../telemetry/metrics.ts';
 import { edgeOf } from './edge.ts';
 
 export type HealthOptions = Readonly<{
-  /** Asks every service; includes how far projectors are behind. */
+  /** Asks every service; includes how far projectors are behind. Never rejects. */
   ready: () => Promise<Readiness>;
   /** True once the process is stopping: it is alive and no longer ready. */
   stopping: AbortSignal;
@@ -13,18 +13,15 @@ export type HealthOptions = Readonly<{
 
 /**
  * `/livez`: the process runs · `/readyz`: it can do its work, part by part, else 503 · `/health` and `/api/health`: both
- * in one short answer that is always given by a process that lives · `/metrics`: for Prometheus.
+ * in one short answer that is always given by a process that lives · `/metrics`: for Prometheus. Nobody signs in for
+ * them: `ready` is to be shared.
  */
 export function healthRoutes({ ready, stopping, version }: HealthOptions): Router {
   const router = Router();
-  const ask = async (): Promise<Readiness> => {
-    if (stopping.aborted)
-      return { ready: false, parts: { process: { ready: false, detail: 'is stopping' } } };
-    return ready().catch(() => ({
-      ready: false,
-      parts: { process: { ready: false, detail: 'cannot tell' } },
-    }));
-  };
+  const ask = async (): Promise<Readiness> =>
+    stopping.aborted
+      ? { ready: false, parts: { process: { ready: false, detail: 'is stopping' } } }
+      : ready();
   router.use((request, _, next) => {
     if (paths.has(request.path)) edgeOf(request).route = request.path;
     next();

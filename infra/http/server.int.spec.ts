@@ -64,6 +64,50 @@ describe('stopping', () => {
   });
 });
 
+test('how ready the process is, is asked once for all who ask at once, and anew a second later', async () => {
+  let asked = 0;
+  let answer = (): void => undefined;
+  const held = new Promise<void>((done) => {
+    answer = done;
+  });
+  const system = await startHttpSystem({
+    app: {
+      ready: async () => {
+        asked += 1;
+        await held;
+        return { ready: true, parts: { log: { ready: asked < 2 } } };
+      },
+    },
+  });
+  const paths = ['/readyz', '/health', '/api/health', '/readyz'];
+  const under = Array.from({ length: 50 }, (_, index) => system.call('GET', paths[index % 4] ?? ''));
+  await eventually(() => {
+    expect(asked).toBe(1);
+  });
+  answer();
+  expect(new Set((await Promise.all(under)).map(({ status }) => status))).toEqual(new Set([200]));
+  await system.call('GET', '/readyz');
+  expect(asked).toBe(1);
+  await eventually(async () => {
+    expect((await system.call('GET', '/readyz')).json).toMatchObject({ parts: { log: { ready: false } } });
+  });
+  await system.close();
+});
+
+test('a good answer of a moment ago does not outlive a request that failed', async () => {
+  let isReady = true;
+  const system = await startHttpSystem({
+    app: { ready: () => Promise.resolve({ ready: isReady, parts: {} }) },
+    around: () => ({ execute: () => Promise.reject(new Error('It is gone.')) }),
+  });
+  expect((await system.call('GET', '/health')).status).toBe(200);
+  isReady = false;
+  const token = await system.tokenOf();
+  expect((await system.call('POST', '/v1/notes', { token, body: { text: 'x' } })).status).toBe(500);
+  expect((await system.call('GET', '/health')).status).toBe(503);
+  await system.close();
+});
+
 test('a port in use is said in plain words', async () => {
   const first = await startServer({ port: 0, listener: () => undefined });
   await expect(startServer({ port: first.port, listener: () => undefined })).rejects.toMatchObject({
@@ -155,6 +199,31 @@ describe('commands of other services', () => {
     ]) {
       const headers = signRequest(serviceSecret, { method: 'POST', path, body: other });
       expect((await send(headers, other)).status).toBe(400);
+    }
+  });
+
+  test('unsigned or forged, with a big body, are refused before it is read', async () => {
+    const path = '/internal/commands/AddNote';
+    const size = 4_000_000;
+    const signed = signRequest('another secret', { method: 'POST', path, body: 'x'.repeat(size) });
+    for (const [headers, reason] of [
+      [{}, 'missing'],
+      [signed, 'forged'],
+    ] as const) {
+      const lines = Object.entries({ host: 'x', 'content-length': String(size), ...headers }).map(
+        ([name, value]) => `${name}: ${value}\r\n`,
+      );
+      const socket = connect(system.server.port, '127.0.0.1');
+      let heard = '';
+      socket.setEncoding('utf8').on('data', (text: string) => {
+        heard += text;
+      });
+      const closed = new Promise((done) => socket.once('close', done));
+      // The body begins and never goes on: whoever reads it whole does not answer.
+      socket.write(`POST ${path} HTTP/1.1\r\n${lines.join('')}\r\n${'x'.repeat(1_000)}`);
+      await closed;
+      expect(heard).toMatch(/^HTTP\/1\.1 401 /);
+      expect(heard).toContain(`"about":{"reason":"${reason}"}`);
     }
   });
 

@@ -108,6 +108,32 @@ describe('a stream of events', () => {
     });
   });
 
+  test('is one of 20 at most that a person has open; one that is closed makes room', async () => {
+    source = async function* (_, signal) {
+      yield { data: 'first' };
+      await aborted(signal);
+    };
+    const leaving = Array.from({ length: 20 }, () => new AbortController());
+    const all = await Promise.all(leaving.map(({ signal }) => open({}, signal)));
+    expect(new Set(all.map(({ status }) => status))).toEqual(new Set([200]));
+    const refused = await system.call('GET', '/v1/live', { token });
+    expect([refused.status, refused.json?.['code'], refused.json?.['about']]).toEqual([
+      429,
+      'rate-limited',
+      { policy: 'streams', most: 20 },
+    ]);
+    expect(refused.headers.get('retry-after')).toBe('10');
+    const other = new AbortController();
+    const another = await system.tokenOf({ userId: 'user-2' });
+    expect((await open({ authorization: `Bearer ${another}` }, other.signal)).status).toBe(200);
+    leaving[0]?.abort();
+    const last = new AbortController();
+    await eventually(async () => {
+      expect((await open({}, last.signal)).status).toBe(200);
+    });
+    for (const each of [...leaving, other, last]) each.abort();
+  });
+
   test('needs a token and takes only its parameters', async () => {
     expect((await fetch(`${system.url}/v1/live`)).status).toBe(401);
     const odd = await system.call('GET', '/v1/live?other=1', { token });

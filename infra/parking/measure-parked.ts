@@ -18,13 +18,7 @@ export async function measureParked(options: MeasureParkedOptions): Promise<void
   while (!signal.aborted) {
     try {
       const all = await parkedSummary(database.pool);
-      const nowMs = Date.now();
-      setParked(
-        all.map(({ oldestParkedAt, ...one }) => ({
-          ...one,
-          seconds: Math.max(0, (nowMs - Date.parse(oldestParkedAt)) / 1_000),
-        })),
-      );
+      setParked(all.map(({ oldestSeconds, ...one }) => ({ ...one, seconds: oldestSeconds })));
     } catch (error) {
       log.debug('What is parked cannot be measured for now.', reasonOf(error));
     }

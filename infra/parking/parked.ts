@@ -122,13 +122,16 @@ export type ParkedSummary = Readonly<{
   tenants: number;
   /** Since when the oldest is parked; ISO 8601, UTC. */
   oldestParkedAt: string;
+  /** For how long the oldest is parked, in seconds, by the database's clock. */
+  oldestSeconds: number;
 }>;
 
 /** What is parked, by consumer; those with nothing parked are not named. @throws `unavailable` · `timeout` */
 export function parkedSummary(querier: Querier): Promise<readonly ParkedSummary[]> {
   return rowsOf<ParkedSummary>(querier, {
     text: `select consumer, kind, count(*) as parked, coalesce(sum(waiting), 0)::bigint as waiting,
-             count(distinct tenant_id) as tenants, min(first_failed_at) as "oldestParkedAt"
+             count(distinct tenant_id) as tenants, min(first_failed_at) as "oldestParkedAt",
+             greatest(0, extract(epoch from clock_timestamp() - min(first_failed_at)))::float8 as "oldestSeconds"
       from runtime.parked where status = 'parked' group by consumer, kind order by consumer, kind`,
     values: [],
   });

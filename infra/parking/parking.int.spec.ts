@@ -173,6 +173,7 @@ describe('a message that cannot be handled', () => {
         waiting: 1,
         tenants: 1,
         oldestParkedAt: parked.firstFailedAt,
+        oldestSeconds: expect.any(Number),
       },
     ]);
     const [{ oldestParkedAt } = { oldestParkedAt: '' }] = await topics.lag(eventsTopic, group);

@@ -21,8 +21,7 @@ export async function measureLag(options: MeasureLagOptions): Promise<void> {
   while (!signal.aborted) {
     try {
       const lags = await topics.lag(topic, group);
-      const nowMs = Date.now();
-      for (const lag of lags) record(lag.partition, behindOf([lag], nowMs));
+      for (const lag of lags) record(lag.partition, behindOf([lag]));
     } catch (error) {
       log.debug('The lag of a consumer cannot be measured for now.', { topic, group, ...reasonOf(error) });
     }
@@ -31,12 +30,11 @@ export async function measureLag(options: MeasureLagOptions): Promise<void> {
 }
 
 /** How far a group is behind over some partitions: all messages together, and the longest wait. */
-export function behindOf(lags: readonly GroupLag[], nowMs: number): Behind {
+export function behindOf(lags: readonly GroupLag[]): Behind {
   return lags.reduce<Behind>(
-    ({ messages, seconds }, { next, end, waitingSince }) => ({
+    ({ messages, seconds }, { next, end, waitingMs }) => ({
       messages: messages + (end - next),
-      seconds:
-        waitingSince === undefined ? seconds : Math.max(seconds, (nowMs - Date.parse(waitingSince)) / 1_000),
+      seconds: Math.max(seconds, (waitingMs ?? 0) / 1_000),
     }),
     { messages: 0, seconds: 0 },
   );

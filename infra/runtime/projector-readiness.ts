@@ -23,7 +23,7 @@ export type ProjectorReadinessOptions = Readonly<{
 export async function projectorReadiness(options: ProjectorReadinessOptions): Promise<string> {
   const { projection, topics, topic, mostLagMs } = options;
   const lags = await topics.lag(topic, projectionConsumer(projection).group);
-  const { messages, seconds } = behindOf(lags, Date.now());
+  const { messages, seconds } = behindOf(lags);
   const behind = `${String(messages)} events behind${messages === 0 ? '' : ` for ${seconds.toFixed(1)} s`}`;
   if (seconds * 1_000 > mostLagMs) {
     throw notReady(`${behind}, which is more than ${String(mostLagMs / 1_000)} s (READY_MAX_LAG).`);

@@ -3,7 +3,13 @@ import { SignJWT } from 'jose';
 import { accessTokens, type AccessTokens, type Bearer } from './access-tokens.ts';
 import { sharedSecretRing } from './key-ring.ts';
 import { memoryNonces } from './nonces.ts';
-import { checkRequest, signatureHeaders, signRequest } from './service-signature.ts';
+import {
+  checkBody,
+  checkHead,
+  signatureHeaders,
+  signRequest,
+  type SignatureCheck,
+} from './service-signature.ts';
 
 const ada: Bearer = {
   userId: 'user-1',
@@ -123,14 +129,32 @@ describe('signed requests between services', () => {
   const request = { method: 'POST', path: '/internal/commands/TrackProduct', body: '{"input":{}}' };
   const at = 1_767_225_600_000;
 
+  async function check(
+    secretOfReceiver: string,
+    received: typeof request,
+    headers: Parameters<typeof checkHead>[2],
+    nonces: Parameters<typeof checkBody>[2],
+    now: number,
+  ): Promise<SignatureCheck> {
+    const head = checkHead(secretOfReceiver, received, headers, now);
+    return head.ok ? checkBody(head, received.body, nonces) : head;
+  }
+
   test('one that was signed is accepted once', async () => {
     const nonces = memoryNonces();
     const headers = signRequest('secret', request, at);
-    expect(await checkRequest('secret', request, headers, nonces, at + 5_000)).toEqual({ ok: true });
-    expect(await checkRequest('secret', request, headers, nonces, at + 6_000)).toEqual({
+    expect(await check('secret', request, headers, nonces, at + 5_000)).toEqual({ ok: true });
+    expect(await check('secret', request, headers, nonces, at + 6_000)).toEqual({
       ok: false,
       reason: 'replayed',
     });
+  });
+
+  test('the headers alone tell who signed', () => {
+    const { body, ...head } = request;
+    const headers = signRequest('secret', { ...head, body }, at);
+    expect(checkHead('secret', head, headers, at)).toMatchObject({ ok: true });
+    expect(checkHead('other', head, headers, at)).toEqual({ ok: false, reason: 'forged' });
   });
 
   test.each([
@@ -144,6 +168,8 @@ describe('signed requests between services', () => {
     ['half a signature', { headers: { [signatureHeaders.signature]: 'ab' } }, 'forged'],
     ['another timestamp', { headers: { [signatureHeaders.timestamp]: String(at + 1) } }, 'forged'],
     ['another nonce', { headers: { [signatureHeaders.nonce]: 'x' } }, 'forged'],
+    ['no hash of the body', { headers: { [signatureHeaders.bodyHash]: undefined } }, 'missing'],
+    ['the hash of another body', { headers: { [signatureHeaders.bodyHash]: 'ab' } }, 'forged'],
     ['two nonces', { headers: { [signatureHeaders.nonce]: ['a', 'b'] } }, 'missing'],
   ])('%s is refused', async (_, change, reason) => {
     const given: {
@@ -154,7 +180,7 @@ describe('signed requests between services', () => {
     } = change;
     const headers = { ...signRequest('secret', request, at), ...given.headers };
     expect(
-      await checkRequest(
+      await check(
         given.secret ?? 'secret',
         given.request ?? request,
         headers,

@@ -128,12 +128,14 @@ export function memoryTopicEngine(clock: Clock = systemClock): TopicEngine {
           .filter(({ parked, released, message }) => parked && !released && message.partition === partition)
           .flatMap(({ firstParkedAt }) => firstParkedAt ?? [])
           .sort();
-        const waitingSince = log[partition]?.[next]?.publishedAt;
+        const publishedAt = log[partition]?.[next]?.publishedAt;
         return {
           partition,
           next,
           end: log[partition]?.length ?? 0,
-          ...(waitingSince === undefined ? {} : { waitingSince }),
+          ...(publishedAt === undefined
+            ? {}
+            : { waitingMs: Math.max(0, Date.parse(clock.now()) - Date.parse(publishedAt)) }),
           ...(oldestParkedAt === undefined ? {} : { oldestParkedAt }),
         };
       });

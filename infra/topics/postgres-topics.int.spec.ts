@@ -273,3 +273,23 @@ describe('retention', () => {
     await eventually(async () => expect(await kept()).toBe(0));
   });
 });
+
+test('how long messages wait is told by the clock of the database, whatever that of the host says', async () => {
+  const topics = open();
+  await topics.ensure(topic, { partitions: 1 });
+  await topics.publish(topic, [message('a')]);
+  await fresh.database.pool.query(
+    `update topics.messages set published_at = published_at - interval '10 minutes'`,
+  );
+  const hostNow = Date.now;
+  try {
+    for (const offMs of [-3_600_000, 3_600_000]) {
+      Date.now = () => hostNow() + offMs;
+      const [lag] = await topics.lag(topic, 'readers');
+      expect(lag?.waitingMs).toBeGreaterThanOrEqual(600_000);
+      expect(lag?.waitingMs).toBeLessThan(660_000);
+    }
+  } finally {
+    Date.now = hostNow;
+  }
+});

@@ -86,7 +86,7 @@ export function postgresTopicEngine({ database, log, retention }: Engine): Topic
     forget: async (name, group) => forget(database, await find(name), group),
     lag: async (name, group) => {
       const { id } = await find(name);
-      const rows = await ask<readonly [number, number, number, string | null, string | null]>(database, {
+      const rows = await ask<readonly [number, number, number, number | null, string | null]>(database, {
         name: 'topics.lag',
         text: `select p.partition,
                       greatest(coalesce(c.next_offset, 0), coalesce(
@@ -94,7 +94,8 @@ export function postgresTopicEngine({ database, log, retention }: Engine): Topic
                           where m.topic_id = p.topic_id and m.partition = p.partition
                           order by m."offset" limit 1), p.end_offset)),
                       p.end_offset,
-                      (select m.published_at from topics.messages m
+                      (select greatest(0, extract(epoch from clock_timestamp() - m.published_at) * 1000)::float8
+                         from topics.messages m
                         where m.topic_id = p.topic_id and m.partition = p.partition
                           and m."offset" >= coalesce(c.next_offset, 0)
                         order by m."offset" limit 1),
@@ -107,11 +108,11 @@ export function postgresTopicEngine({ database, log, retention }: Engine): Topic
                 where p.topic_id = $1 order by p.partition`,
         values: [id, group],
       });
-      return rows.map(([partition, next, end, waitingSince, oldestParkedAt]) => ({
+      return rows.map(([partition, next, end, waitingMs, oldestParkedAt]) => ({
         partition,
         next,
         end,
-        ...(waitingSince === null ? {} : { waitingSince }),
+        ...(waitingMs === null ? {} : { waitingMs }),
         ...(oldestParkedAt === null ? {} : { oldestParkedAt }),
       }));
     },

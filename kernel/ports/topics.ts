@@ -88,8 +88,11 @@ export type GroupLag = Readonly<{
   partition: number;
   next: number;
   end: number;
-  /** ISO 8601, UTC: when the message to be handled next was published; absent where none waits. */
-  waitingSince?: string;
+  /**
+   * For how long the message to be handled next has waited, in milliseconds, never below 0; absent where none waits. Taken
+   * by the clock that stamped the message where the engine can tell it, never by that of the host that asks.
+   */
+  waitingMs?: number;
   /** Since when the group's oldest parked message is parked; absent where there is none. */
   oldestParkedAt?: string;
 }>;

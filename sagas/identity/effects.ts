@@ -1,6 +1,7 @@
 import type { EffectHandlers } from '@daybook/infra/runtime/effect-handlers.ts';
 import { oneTimeTokens } from '@daybook/infra/tokens/one-time-tokens.ts';
 import { erased, type Mail, type MailMessage, type Vault } from '@daybook/kernel/ports/outside.ts';
+import { isPlain } from '@daybook/kernel/plain-text.ts';
 import type { VerificationMail } from './verification-mail.ts';
 
 export type IdentityEffectPorts = Readonly<{ vault: Vault; mail: Mail }>;
@@ -26,7 +27,7 @@ function verificationMessage(to: string, name: string, token: string, expiresAt:
     to,
     subject: 'Your Daybook verification token',
     text: [
-      `Hello ${name},`,
+      greeting(name),
       '',
       'with this token you verify your e-mail address and open your account:',
       '',
@@ -37,4 +38,17 @@ function verificationMessage(to: string, name: string, token: string, expiresAt:
       '',
     ].join('\n'),
   };
+}
+
+/** What mail programs make a link of: a scheme, an address, or a dot between a word and what could be a domain. */
+const linkLike = /[@/\\:]|[\p{L}\p{N}]\.\p{L}{2,}/u;
+const longestName = 80;
+
+/**
+ * The first line. Anybody may ask for an account in anybody's name: what is not simply a name is left out, so that
+ * nobody has a message of theirs mailed from here.
+ */
+function greeting(name: string): string {
+  const isName = name.length <= longestName && isPlain(name) && !linkLike.test(name);
+  return isName ? `Hello ${name},` : 'Hello,';
 }

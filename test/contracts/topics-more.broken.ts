@@ -81,10 +81,10 @@ export const publishAndGroupFaults: readonly Fault[] = [
     }),
   },
   {
-    name: 'does not tell since when messages wait',
+    name: 'does not tell for how long messages wait',
     clause: 'measures-lag',
     port: (topics) => ({
-      lag: async (name, group) => (await topics.lag(name, group)).map(({ waitingSince: _, ...lag }) => lag),
+      lag: async (name, group) => (await topics.lag(name, group)).map(({ waitingMs: _, ...lag }) => lag),
     }),
   },
   {
