@@ -9,6 +9,7 @@ import { environment } from '@daybook/infra/config/environment.ts';
 import { loadConfig } from '@daybook/infra/config/load.ts';
 import { daybookSettings } from '@daybook/infra/config/settings.ts';
 import { wrongKey } from '@daybook/infra/vault/probe-keys.ts';
+import { expectLogInDatabase } from '@daybook/infra/event-store/open-store.ts';
 import { DaybookError } from '@daybook/kernel/errors.ts';
 import { folderPath, lockDataFolder, openDataFolder } from '../data-folder.ts';
 import { exclusiveDatabase, invocation, logFile, openLog } from '../invocation.ts';
@@ -16,10 +17,21 @@ import type { RestoreOptions } from '../program.ts';
 import { exitCodes, type ExitCode } from '../sentences.ts';
 import { writeLines } from '../terminal/printable.ts';
 
-const settings = daybookSettings.pick({ installation: true, database: true, vault: true, telemetry: true });
+const settings = daybookSettings.pick({
+  installation: true,
+  database: true,
+  eventStore: true,
+  vault: true,
+  telemetry: true,
+});
 
 /** Read before there is a folder: reading the vault's would make a key in it. */
-const withoutKeys = daybookSettings.pick({ installation: true, database: true, telemetry: true });
+const withoutKeys = daybookSettings.pick({
+  installation: true,
+  database: true,
+  eventStore: true,
+  telemetry: true,
+});
 
 /**
  * Restores a backup into an empty installation: the embedded database of a data folder, or the one of DATABASE_URL. The
@@ -57,6 +69,7 @@ async function lookFirst(from: string, { data, keys }: RestoreOptions): Promise<
   const env = environment();
   const path = folderPath(data, env);
   const config = loadConfig(withoutKeys, { ...env, DAYBOOK_DATA: path });
+  expectLogInDatabase(config.eventStore, 'A restore');
   const present = existsSync(path);
   const log = openLog(config, { service: 'restore', file: present ? join(path, 'daybook.log') : devNull });
   const look = (databaseUrl?: string): Promise<void> =>

@@ -1,7 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { DaybookError } from '@daybook/kernel/errors.ts';
 import { appending, expecting, mapped, reading, type BentStore } from './event-store.bend.ts';
-import { collect } from './event-store.subject.ts';
 
 /** Stores that writers cannot rely on, alone or beside others. */
 export const bentWriters: readonly BentStore[] = [

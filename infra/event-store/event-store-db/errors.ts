@@ -57,7 +57,7 @@ const translations: readonly Translation[] = [
     of: [MaxAppendSizeExceededError],
     error: (cause) =>
       new TypeError(
-        `EventStoreDB takes at most ${String((cause as MaxAppendSizeExceededError).maxAppendSize)} bytes in one append.`,
+        `EventStoreDB takes at most ${String((cause as Error & { maxAppendSize?: number }).maxAppendSize)} bytes in one append.`,
         { cause },
       ),
   },
@@ -84,7 +84,11 @@ export function noAnswer(cause?: unknown): DaybookError {
 
 /** Whether the log has no event at the position that was asked for, neither there nor cut through. */
 export function isInvalidPosition(error: unknown): boolean {
-  return isDaybookError(error) && error.cause instanceof UnknownError && error.cause.code === invalidArgument;
+  return (
+    isDaybookError(error) &&
+    error.cause instanceof UnknownError &&
+    Number(error.cause.code) === invalidArgument
+  );
 }
 
 /** gRPC's INVALID_ARGUMENT. */

@@ -52,13 +52,11 @@ export function toRecorded(event: StoredEvent): RecordedEvent & Readonly<{ appen
       'EVENTSTORE_URL names a server that gives no positions with the events of a stream: EventStoreDB 23.10 or later is needed.',
     );
   }
-  const { $correlationId, $causationId, appendId, ...metadata } = (event.metadata ?? {}) as StoredMetadata;
-  void $correlationId;
-  void $causationId;
+  const { $correlationId: _, $causationId: __, appendId, ...metadata } = event.metadata as StoredMetadata;
   return {
     id: event.id,
     type: event.type,
-    data: event.data as object,
+    data: event.data,
     metadata,
     stream: event.streamId as StreamName,
     revision: Number(event.revision),

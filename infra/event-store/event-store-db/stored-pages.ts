@@ -29,22 +29,14 @@ export type StoredPagesOptions = Readonly<{
  * does not ask.
  */
 export async function* storedPages(options: StoredPagesOptions): Pages {
-  const { limit, pageSize, wanted, signal } = options;
+  const { limit, pageSize, signal } = options;
   const over = (): boolean => signal?.aborted === true;
   if (limit <= 0 || over()) return;
   const source = listenTo(options.open(), options);
   let left = limit;
   try {
     while (left > 0) {
-      const page: RecordedEvent[] = [];
-      const size = Math.min(pageSize, left);
-      while (page.length < size) {
-        const resolved = source.take();
-        if (resolved !== undefined) {
-          if (resolved.event !== undefined && wanted(resolved.event)) page.push(plain(resolved.event));
-        } else if (source.over() || (page.length > 0 && options.answerLimitMs === undefined)) break;
-        else await source.more();
-      }
+      const page = await nextPage(source, Math.min(pageSize, left), options);
       if (over() || page.length === 0) return;
       left -= page.length;
       yield page;
@@ -54,9 +46,25 @@ export async function* storedPages(options: StoredPagesOptions): Pages {
   }
 }
 
+/** A read waits until the page is full or the read is over, a subscription until there is something. */
+async function nextPage(
+  source: Source,
+  size: number,
+  { wanted, answerLimitMs }: StoredPagesOptions,
+): Promise<readonly RecordedEvent[]> {
+  const page: RecordedEvent[] = [];
+  while (page.length < size) {
+    const resolved = source.take();
+    if (resolved !== undefined) {
+      if (resolved.event !== undefined && wanted(resolved.event)) page.push(plain(resolved.event));
+    } else if (source.over() || (page.length > 0 && answerLimitMs === undefined)) break;
+    else await source.more();
+  }
+  return page;
+}
+
 function plain(event: NonNullable<ResolvedEvent['event']>): RecordedEvent {
-  const { appendId, ...recorded } = toRecorded(event);
-  void appendId;
+  const { appendId: _, ...recorded } = toRecorded(event);
   return recorded;
 }
 

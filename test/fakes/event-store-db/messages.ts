@@ -4,6 +4,7 @@ import { Metadata, status, type ServiceError } from '@grpc/grpc-js';
 import shared from '@eventstore/db-client/generated/shared_pb.js';
 import rpcStatus from '@eventstore/db-client/generated/status_pb.js';
 import streams from '@eventstore/db-client/generated/streams_pb.js';
+import empty from 'google-protobuf/google/protobuf/empty_pb.js';
 import protobufAny from 'google-protobuf/google/protobuf/any_pb.js';
 import type { Expectation, ProposedEvent, StoredEvent, Verdict } from './stored-log.ts';
 
@@ -180,10 +181,10 @@ function wrongVersion(
 ): InstanceType<typeof shared.WrongExpectedVersion> {
   const wrong = new shared.WrongExpectedVersion();
   if (current >= 0) wrong.setCurrentStreamRevision(String(current));
-  else wrong.setCurrentNoStream(new shared.Empty());
-  if (expected === 'any') wrong.setExpectedAny(new shared.Empty());
-  else if (expected === 'no-stream') wrong.setExpectedNoStream(new shared.Empty());
-  else if (expected === 'stream-exists') wrong.setExpectedStreamExists(new shared.Empty());
+  else wrong.setCurrentNoStream(new empty.Empty());
+  if (expected === 'any') wrong.setExpectedAny(new empty.Empty());
+  else if (expected === 'no-stream') wrong.setExpectedNoStream(new empty.Empty());
+  else if (expected === 'stream-exists') wrong.setExpectedStreamExists(new empty.Empty());
   else wrong.setExpectedStreamPosition(String(expected));
   return wrong;
 }

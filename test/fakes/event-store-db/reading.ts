@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { status, type ServerWritableStream } from '@grpc/grpc-js';
 import type { ReadReq, ReadResp } from '@eventstore/db-client/generated/streams_pb.js';
+import streams from '@eventstore/db-client/generated/streams_pb.js';
 import {
   checkpointResponse,
   confirmationResponse,
@@ -42,7 +43,7 @@ async function read(call: Call, options: Options, log: StoredLog): Promise<void>
 }
 
 function chosen(call: Call, options: Options, log: StoredLog): readonly StoredEvent[] {
-  const backwards = options.getReadDirection() === 1;
+  const backwards = options.getReadDirection() === streams.ReadReq.Options.ReadDirection.BACKWARDS;
   const own = options.getStream();
   if (own !== undefined) {
     const name = nameOf(own.getStreamIdentifier());
