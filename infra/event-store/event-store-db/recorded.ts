@@ -52,7 +52,12 @@ export function toRecorded(event: StoredEvent): RecordedEvent & Readonly<{ appen
       'EVENTSTORE_URL names a server that gives no positions with the events of a stream: EventStoreDB 23.10 or later is needed.',
     );
   }
-  const { $correlationId: _, $causationId: __, appendId, ...metadata } = event.metadata as StoredMetadata;
+  const {
+    $correlationId: _,
+    $causationId: __,
+    appendId,
+    ...metadata
+  } = (event.metadata ?? {}) as StoredMetadata;
   return {
     id: event.id,
     type: event.type,
