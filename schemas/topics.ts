@@ -30,8 +30,8 @@ export const topicContracts: readonly TopicContract[] = [
   },
   {
     name: scrapeRequestsTopic,
-    doc: 'Pages to fetch, in order for each host, so that one worker holds the pace of a host.',
-    key: 'host of the URL',
+    doc: 'Pages to fetch, in order for each tenant and host. The pace of a host is kept by its lease.',
+    key: 'tenant id, a blank, host of the URL',
     partitions: 8,
     retentionMs: dayMs,
     messages: ['ScrapeRequested'],

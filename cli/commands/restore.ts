@@ -6,10 +6,10 @@ import { copyDurably, makeFolder } from '@daybook/infra/backup/durable-files.ts'
 import type { Manifest } from '@daybook/infra/backup/manifest.ts';
 import { lookBeforeRestore, restoreBackup, type Restored } from '@daybook/infra/backup/restore-backup.ts';
 import { environment } from '@daybook/infra/config/environment.ts';
-import { loadConfig } from '@daybook/infra/config/load.ts';
+import { loadConfig, type Environment } from '@daybook/infra/config/load.ts';
 import { daybookSettings } from '@daybook/infra/config/settings.ts';
-import { wrongKey } from '@daybook/infra/vault/probe-keys.ts';
 import { expectLogInDatabase } from '@daybook/infra/event-store/open-store.ts';
+import { wrongKey, type KeysAtHand } from '@daybook/infra/vault/probe-keys.ts';
 import { DaybookError } from '@daybook/kernel/errors.ts';
 import { folderPath, lockDataFolder, openDataFolder } from '../data-folder.ts';
 import { exclusiveDatabase, invocation, logFile, openLog } from '../invocation.ts';
@@ -40,7 +40,7 @@ const withoutKeys = daybookSettings.pick({
 export async function restore(directory: string, options: RestoreOptions): Promise<ExitCode> {
   const from = resolve(directory);
   const manifest = await checkBackup(from);
-  await lookFirst(from, options);
+  await lookFirst(from, manifest, options);
   await bringKeys(manifest, from, options);
   const { folder, config } = await invocation(settings, options);
   const log = openLog(config, { service: 'restore', file: logFile(folder) });
@@ -65,9 +65,10 @@ export async function restore(directory: string, options: RestoreOptions): Promi
  * Refuses what cannot be restored, or not here, while nothing is made: neither the folder, nor a key in it. A folder
  * without a database has nothing to lose.
  */
-async function lookFirst(from: string, { data, keys }: RestoreOptions): Promise<void> {
+async function lookFirst(from: string, manifest: Manifest, { data, keys }: RestoreOptions): Promise<void> {
   const env = environment();
   const path = folderPath(data, env);
+  const atHand = keysAtHand(manifest, from, path, env);
   const config = loadConfig(withoutKeys, { ...env, DAYBOOK_DATA: path });
   expectLogInDatabase(config.eventStore, 'A restore');
   const present = existsSync(path);
@@ -77,6 +78,7 @@ async function lookFirst(from: string, { data, keys }: RestoreOptions): Promise<
       from,
       ...(keys === undefined ? {} : { keysFrom: resolve(keys) }),
       ...(databaseUrl === undefined ? {} : { databaseUrl }),
+      ...(atHand === undefined ? {} : { keys: atHand }),
       log,
     });
   if (config.database.url !== undefined) return look(config.database.url);
@@ -89,22 +91,33 @@ async function lookFirst(from: string, { data, keys }: RestoreOptions): Promise<
   }
 }
 
-/**
- * Puts the secrets of a backup into a data folder that has none. Without them, and without a key of the environment or of
- * the folder, nothing is begun: a key made up now would open nothing.
- */
+/** The keys that the restore will have: of the environment, of the folder, else of the backup. Makes none. */
+function keysAtHand(
+  { secrets, keyVersions }: Manifest,
+  from: string,
+  path: string,
+  env: Environment,
+): KeysAtHand | undefined {
+  const read = (more: Environment = {}): KeysAtHand =>
+    loadConfig(daybookSettings.pick({ vault: true }), { ...env, DAYBOOK_DATA: path, ...more }).vault;
+  if (namesKey(env) || existsSync(join(path, keyFile))) return read();
+  if (secrets.some((secret) => secret.path === keyFile))
+    return read({ ENCRYPTION_KEY_FILE: join(from, keyFile) });
+  if (keyVersions.length > 0) throw wrongKey();
+  return undefined;
+}
+
+const keyFile = join('secrets', 'ENCRYPTION_KEY');
+
+function namesKey(env: Environment): boolean {
+  return [env['ENCRYPTION_KEY'], env['ENCRYPTION_KEY_FILE']].some((value) => (value ?? '').trim() !== '');
+}
+
+/** Puts the secrets of a backup into a data folder that has none. */
 async function bringKeys(manifest: Manifest, from: string, options: RestoreOptions): Promise<void> {
   const env = environment();
   const path = folderPath(options.data, env);
-  const named = [env['ENCRYPTION_KEY'], env['ENCRYPTION_KEY_FILE']].some(
-    (value) => (value ?? '').trim() !== '',
-  );
-  const present = existsSync(join(path, 'secrets', 'ENCRYPTION_KEY'));
-  if (manifest.secrets.length === 0 || named) {
-    if (!named && !present && manifest.keyVersions.length > 0) throw wrongKey();
-    return;
-  }
-  if (present) return;
+  if (manifest.secrets.length === 0 || namesKey(env) || existsSync(join(path, keyFile))) return;
   const folder = await openDataFolder(path);
   const lock = await lockDataFolder(folder);
   try {

@@ -1,6 +1,6 @@
 /** What is parked, as lines of text. */
 import type { Explanation } from '@daybook/infra/parking/explanation.ts';
-import type { Parked } from '@daybook/infra/parking/parked.ts';
+import { mostCounted, type Parked } from '@daybook/infra/parking/parked.ts';
 import type { Decided } from '@daybook/infra/parking/parked-decisions.ts';
 
 /** One line: what, since when, whose, why, what waits behind it. */
@@ -15,7 +15,7 @@ export function parkedLine(parked: Parked): string {
     about ?? '-',
     reason,
     `tried ${String(attempts)}`,
-    waiting === null ? 'all later waits' : `${String(waiting)} wait`,
+    waiting === null ? 'all later waits' : `${countOf(waiting)} wait`,
   ].join('  ');
 }
 
@@ -31,13 +31,17 @@ export function parkedLines(parked: Parked, { cause, effect, todo }: Explanation
     ['stands', placeOf(parked)],
     ['key', parked.key],
     ['failed', `${parked.firstFailedAt} first, ${parked.failedAt} last, tried ${String(parked.attempts)}`],
-    ['waiting', waiting === null ? 'everything later' : String(waiting)],
+    ['waiting', waiting === null ? 'everything later' : countOf(waiting)],
     ['reason', `${parked.reason}: ${error}`],
     ['cause', cause],
     ['effect', effect],
     ['to do', todo],
   ];
   return facts.flatMap(([name, fact]) => (fact === null ? [] : [`${name.padEnd(8)} ${fact}`]));
+}
+
+function countOf(waiting: number): string {
+  return waiting > mostCounted ? `more than ${String(mostCounted)}` : String(waiting);
 }
 
 function placeOf({ stream, revision, position, topic, partition, offset }: Parked): string | null {

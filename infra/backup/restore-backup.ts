@@ -29,6 +29,7 @@ import { forgetProjections } from '../runtime/forget-projections.ts';
 import { missingKeys, probeKeys, wrongKey, type KeysAtHand } from '../vault/probe-keys.ts';
 import { checkBackup } from './check-backup.ts';
 import { refuseInUse } from './in-use.ts';
+import { keyTableOf, type TableSource } from './key-table.ts';
 import type { Manifest } from './manifest.ts';
 import { copyObjectsIn } from './stored-objects.ts';
 import { contentOf, copyIn } from './table-copy.ts';
@@ -81,15 +82,17 @@ export async function restoreBackup(options: RestoreOptions): Promise<Restored> 
 }
 
 /**
- * Makes sure of what a restore needs before anything is made for it: a backup, with keys of the same log, and no data in
- * the database, where there is one yet. Changes nothing.
- * @throws `backup-invalid` · `maintenance-refused` · `unavailable` · `timeout`
+ * Makes sure of what a restore needs before anything is made for it: a backup, with keys of the same log, the keys that
+ * wrap them, where they are known yet, and no data in the database, where there is one yet. Changes nothing.
+ * @throws `backup-invalid` · `key-unknown` · `maintenance-refused` · `unavailable` · `timeout`
  */
 export async function lookBeforeRestore(
-  options: Pick<RestoreOptions, 'from' | 'keysFrom' | 'log'> & Readonly<{ databaseUrl?: string }>,
+  options: Pick<RestoreOptions, 'from' | 'keysFrom' | 'log'> &
+    Partial<Pick<RestoreOptions, 'databaseUrl' | 'keys'>>,
 ): Promise<void> {
-  const { databaseUrl, log } = options;
-  await keyTableOf(options, await checkBackup(options.from));
+  const { databaseUrl, keys, log } = options;
+  const { versions } = await keyTableOf(options, await checkBackup(options.from));
+  if (keys !== undefined && missingKeys(versions, keys).length > 0) throw wrongKey();
   if (databaseUrl === undefined) return;
   const database = openTarget({ databaseUrl, log });
   try {
@@ -114,32 +117,6 @@ function openTarget({ databaseUrl, log }: Pick<RestoreOptions, 'databaseUrl' | '
 async function expectRestorable(database: Database): Promise<void> {
   await refuseInUse(database, applicationName, 'a restore');
   await refuseLiveData(database);
-}
-
-/** A table of a manifest, and the backup that its file stands in. */
-type TableSource = Manifest['tables'][number] & Readonly<{ folder: string }>;
-
-/** Data keys as of this backup, or of a later one. */
-async function keyTableOf(
-  { from, keysFrom }: Pick<RestoreOptions, 'from' | 'keysFrom'>,
-  manifest: Manifest,
-): Promise<TableSource & Readonly<{ versions: readonly string[] }>> {
-  const folder = keysFrom ?? from;
-  const other = keysFrom === undefined ? manifest : await checkBackup(keysFrom);
-  const table = other.tables.find(({ name }) => name === 'vault.data_keys');
-  if (table === undefined)
-    throw new DaybookError('backup-invalid', `The backup in ${folder} holds no data keys.`);
-  const later =
-    other.log.id === manifest.log.id &&
-    other.log.lastPosition >= manifest.log.lastPosition &&
-    other.madeAt >= manifest.madeAt;
-  if (!later) {
-    throw new DaybookError(
-      'backup-invalid',
-      `The keys in ${folder} are not those of a later backup of the same log.`,
-    );
-  }
-  return { ...table, folder, versions: other.keyVersions };
 }
 
 /** @throws `maintenance-refused` for a database that holds events, or schemas that are not Daybook's */

@@ -1,6 +1,7 @@
 import { createHash, type Hash } from 'node:crypto';
 import { createReadStream, createWriteStream } from 'node:fs';
 import { Transform, Writable, type Readable } from 'node:stream';
+import { text as textOf } from 'node:stream/consumers';
 import { pipeline } from 'node:stream/promises';
 import { createZstdCompress, createZstdDecompress } from 'node:zlib';
 import type pg from 'pg';
@@ -63,6 +64,12 @@ export async function tableFileFacts(bytes: Readable): Promise<TableContent & Fi
   const text = meter();
   await pipeline(bytes, file.stream, createZstdDecompress(), text.stream, nowhere());
   return { rows: text.lines(), content: text.digest(), bytes: file.bytes(), sha256: file.digest() };
+}
+
+/** The rows of a file that `copyOut` wrote of a small table, as texts whose escapes are left as they are. */
+export async function rowsIn(bytes: Readable): Promise<readonly (readonly string[])[]> {
+  const whole = await textOf(bytes.pipe(createZstdDecompress()));
+  return whole.split('\n').flatMap((row) => (row === '' ? [] : [row.split('\t')]));
 }
 
 /** Length and hash of a file. */

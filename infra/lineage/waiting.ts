@@ -12,12 +12,13 @@ const text = `
   from runtime.effects o
   where o.process = any($1) and o.tenant_id = $2 and o.metadata->>'correlationId' = any($3)
   union all
-  select 'timer', t.input_id, t.due_at, 'waiting', t.timer, t.metadata->'steps', t.metadata->>'correlationId'
+  select 'timer', t.input_id, case when t.reason is null then t.due_at else t.failed_at end,
+    case when t.reason is null then 'waiting' else 'dead' end, t.timer, t.metadata->'steps', t.metadata->>'correlationId'
   from runtime.timers t
   where t.process = any($1) and t.tenant_id = $2 and t.metadata->>'correlationId' = any($3)
   order by at limit $4`;
 
-/** What processes still have waiting for a tenant on account of some correlations: effects not done, timers not due. */
+/** What processes still have waiting for a tenant on account of some correlations: effects not done, timers not due; `dead` is what is parked. */
 export async function waitingOf(
   { pool }: Pick<Database, 'pool'>,
   about: Readonly<{

@@ -13,7 +13,7 @@ export type Parked = Readonly<{
   /** The consumer group, the process, or `relay <name>`. */
   consumer: string;
   tenantId: string;
-  /** `retrying`: handed back, and not handled yet. */
+  /** `retrying`: handed back, and neither handled nor parked again yet. */
   status: 'parked' | 'retrying';
   /** What it is, in a word or two: the type of the message, what the effect does, the name of the timer. */
   about: string | null;
@@ -37,9 +37,12 @@ export type Parked = Readonly<{
   /** ISO 8601, UTC. */
   firstFailedAt: string;
   failedAt: string;
-  /** How many wait behind it; null behind the relay, where everything does. */
+  /** How many wait behind it, counted up to `mostCounted` and one more; null behind the relay, where everything does. */
   waiting: number | null;
 }>;
+
+/** Whatever waits behind something parked beyond so many is not counted: `waiting` is then one more. */
+export const mostCounted = 1_000;
 
 export const parkedKinds = ['message', 'effect', 'timer', 'relay'] as const;
 export type ParkedKind = (typeof parkedKinds)[number];
@@ -117,6 +120,7 @@ export type ParkedSummary = Readonly<{
   consumer: string;
   kind: ParkedKind;
   parked: number;
+  /** Behind all of them together, of each as `Parked` counts it. */
   waiting: number;
   /** Tenants of which something is parked. */
   tenants: number;

@@ -19,6 +19,7 @@ import { explain } from './explanation.ts';
 import {
   findParked,
   listParked,
+  mostCounted,
   parkedKinds,
   parkedPage,
   parkedSummary,
@@ -228,7 +229,12 @@ describe('a message that cannot be handled', () => {
     await onlyParked(0);
     const many = Array.from({ length: 10_000 }, (_, n) => String(n));
     await note(...many.map((n) => `a ${n}`));
-    const parked = await onlyParked(10_000);
+    await soon(async () =>
+      expect(await opened.database.pool.query('select from topics.dead_letters')).toMatchObject({
+        rowCount: 10_001,
+      }),
+    );
+    const parked = await onlyParked(mostCounted + 1);
     bad.clear();
     await lot.retry(parked);
     const { rows } = await opened.database.pool.query<{ released: number }>(
@@ -317,50 +323,6 @@ describe('a message that cannot be handled', () => {
     expect(await listParked(opened.database.pool, { kind: 'timer' }, { limit: 10 })).toEqual([]);
     expect(await findParked(opened.database.pool, filtered[0]?.parkedId ?? '')).toEqual(filtered[0]);
     expect(await findParked(opened.database.pool, 'message-999999')).toBeUndefined();
-  });
-});
-
-describe('effects and timers of a process', () => {
-  const process = `'p', 'a', 'i'`;
-
-  test('are listed, retried and skipped', async () => {
-    const { pool } = opened.database;
-    await pool.query(
-      `insert into runtime.process_instances (process, tenant_id, instance_id, state) values (${process}, '{}');
-       insert into runtime.effects (id, process, tenant_id, instance_id, effect, metadata, status, attempts, reason, closed_at)
-       values (gen_random_uuid(), ${process}, '{"kind":"call","effect":"sendMail"}', '{"causationId":"input"}', 'dead', 12,
-         'outside-failed: Gone.', now());
-       insert into runtime.effects (id, process, tenant_id, instance_id, effect, metadata, due_at)
-       values (gen_random_uuid(), ${process}, '{"kind":"send","call":{"command":"Go","input":{}}}', '{}', runtime.behind_parked());
-       insert into runtime.timers (process, tenant_id, instance_id, timer, due_at, fire_at, input_id, metadata, attempts,
-         reason, first_failed_at, failed_at)
-       values (${process}, 'tea', now(), runtime.behind_parked(), 'the-input', '{}', 1, 'handler-throws: No.', now(), now())`,
-    );
-    const found = await list();
-    expect(found).toMatchObject([
-      {
-        kind: 'effect',
-        about: 'call sendMail',
-        key: 'i',
-        eventId: 'input',
-        reason: 'outside-failed',
-        waiting: 1,
-      },
-      { kind: 'timer', parkedId: 'timer-the-input', about: 'tea', key: 'i', waiting: 0 },
-    ]);
-    const [effect, timer] = found as [Parked, Parked];
-    expect(await lot.retry({ ...effect, failedAt: '2001-01-01T00:00:00.000Z' })).toBe(false);
-    expect(await lot.retry(effect)).toBe(true);
-    const { rows } = await pool.query(
-      'select status, due_at <= now() as due from runtime.effects order by seq',
-    );
-    expect(rows).toEqual([
-      { status: 'pending', due: true },
-      { status: 'pending', due: true },
-    ]);
-    expect(await lot.skip(timer)).toBe(true);
-    expect((await pool.query('select from runtime.timers')).rows).toEqual([]);
-    expect(await list()).toEqual([]);
   });
 });
 

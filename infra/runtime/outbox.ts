@@ -129,7 +129,8 @@ export async function untilNextEffect(
 export type ParkedEffect = Readonly<{ seq: number; closedAt: string }>;
 
 /**
- * Lets a parked effect be tried again, under its old id, and behind it what waits in its instance; false where it is not
+ * Lets a parked effect be tried again, under its old id and with as many attempts as a new one, and behind it what waits in
+ * its instance: until it is done or parked again it is shown as retried. False where it is not
  * parked, or was given up at another time. What somebody had leased before the effect was parked ends first, so that
  * nothing is in two hands.
  */
@@ -140,7 +141,9 @@ export function reviveEffect(
   return changeParked(
     database,
     effect,
-    `update runtime.effects o set status = 'pending', attempts = 0, closed_at = null,
+    `update runtime.effects o set status = 'pending', last_parked_at = closed_at, closed_at = null,
+       first_failed_at = coalesce(first_failed_at, closed_at),
+       earlier_attempts = earlier_attempts + attempts, attempts = 0,
        due_at = greatest(now(), (
          select max(e.leased_until) from runtime.effects e
          where e.process = o.process and e.tenant_id = o.tenant_id and e.instance_id = o.instance_id

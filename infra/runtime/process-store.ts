@@ -87,7 +87,8 @@ const writeChanges = `
       "inputId" text, metadata jsonb)
     on conflict (process, tenant_id, instance_id, timer) do update
       set due_at = excluded.due_at, fire_at = excluded.fire_at, input_id = excluded.input_id,
-        metadata = excluded.metadata, attempts = 0, reason = null, first_failed_at = null, failed_at = null
+        metadata = excluded.metadata, attempts = 0, reason = null, retried_reason = null,
+        first_failed_at = null, failed_at = null
   ), effects as (
     insert into runtime.effects (id, process, tenant_id, instance_id, effect, metadata, due_at)
     select r.id, $1, r."tenantId", r."instanceId", r.effect, r.metadata,
@@ -219,7 +220,8 @@ const thisParkedTimer = `input_id = $1 and reason is not null and date_trunc('mi
 /** Lets a parked timer fire again, before the others of its instance; false where it is not parked, or failed at another time. */
 export async function reviveTimer(querier: Querier, { inputId, failedAt }: ParkedTimer): Promise<boolean> {
   const { rowCount } = await querier.query(
-    `update runtime.timers set reason = null, fire_at = due_at where ${thisParkedTimer}`,
+    `update runtime.timers set retried_reason = reason, reason = null, fire_at = due_at
+     where ${thisParkedTimer}`,
     [inputId, failedAt],
   );
   return rowCount === 1;

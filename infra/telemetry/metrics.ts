@@ -205,7 +205,7 @@ const parkedNow = new Gauge({
 
 const parkedWaiting = new Gauge({
   name: metricNames.parkedWaiting,
-  help: 'What waits behind something parked, by consumer and kind.',
+  help: 'What waits behind something parked, by consumer and kind; of each at most 1001 are counted.',
   labelNames: ['consumer', 'kind'] as const,
   registers,
 });

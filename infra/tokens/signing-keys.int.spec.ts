@@ -1,6 +1,13 @@
 import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { createLocalJWKSet, decodeProtectedHeader, jwtVerify } from 'jose';
+import {
+  calculateJwkThumbprint,
+  createLocalJWKSet,
+  decodeProtectedHeader,
+  exportJWK,
+  generateKeyPair,
+  jwtVerify,
+} from 'jose';
 import { freshDatabase } from '@daybook/test/support/postgres.ts';
 import { postgresVault } from '../vault/postgres.ts';
 import { accessTokens, type Bearer } from './access-tokens.ts';
@@ -83,6 +90,43 @@ describe('signing keys in PostgreSQL', () => {
       expect(row).toContain('sealed:');
       expect(row).not.toMatch(/"d\\*":/);
     }
+  });
+
+  test('a public key whose private half was not sealed for it here is refused', async () => {
+    const { pool } = fresh.database;
+    const vault = postgresVault({ database: fresh.database, keyEncryptionKey });
+    await ring().signing();
+    const pair = await generateKeyPair('EdDSA', { extractable: true, crv: 'Ed25519' });
+    const [stranger, itsPrivate] = await Promise.all([exportJWK(pair.publicKey), exportJWK(pair.privateKey)]);
+    const kid = await calculateJwkThumbprint(stranger);
+    const { rows } = await pool.query<{ kid: string; sealed: string; jwk: object }>(
+      `select kid, sealed_private as sealed, public_jwk as jwk from vault.signing_keys
+       where retired_at is null and algorithm = 'EdDSA'`,
+    );
+    const own = rows[0] as { kid: string; sealed: string; jwk: object };
+    const refused = async (): Promise<void> => {
+      await expect(ring().publicKeys()).rejects.toMatchObject({ code: 'key-unknown', fields: { kid } });
+    };
+    // A retired one still verifies: with our own private key, and with its own that somebody had sealed for himself.
+    const asName = await vault.seal({ kind: 'subject', id: 'mallory' }, JSON.stringify(itsPrivate));
+    for (const sealed of [own.sealed, asName]) {
+      await pool.query(
+        `insert into vault.signing_keys (kid, algorithm, public_jwk, sealed_private, retired_at)
+         values ($1, 'EdDSA', $2, $3, now())`,
+        [kid, JSON.stringify({ ...stranger, kid, alg: 'EdDSA', use: 'sig' }), sealed],
+      );
+      await refused();
+      await pool.query('delete from vault.signing_keys where kid = $1', [kid]);
+    }
+    // In place of the public half of the key that signs.
+    const other = JSON.stringify({ ...stranger, kid: own.kid, alg: 'EdDSA', use: 'sig' });
+    await pool.query('update vault.signing_keys set public_jwk = $2 where kid = $1', [own.kid, other]);
+    await expect(ring().signing()).rejects.toMatchObject({ code: 'key-unknown', fields: { kid: own.kid } });
+    await pool.query('update vault.signing_keys set public_jwk = $2 where kid = $1', [
+      own.kid,
+      JSON.stringify(own.jwk),
+    ]);
+    expect((await ring().signing()).kid).toBe(own.kid);
   });
 
   test('a lost key-encryption key stops, and makes no other key', async () => {

@@ -9,9 +9,11 @@ import {
   type JWK,
   type LocalJWKSet,
 } from 'jose';
+import { DaybookError } from '@daybook/kernel/errors.ts';
 import type { Vault } from '@daybook/kernel/ports/outside.ts';
 import { translateDatabaseError, type Database } from '../database/database.ts';
 import { failpoint } from '../failpoints/failpoint.ts';
+import { sealedPrefix } from '../vault/sealed-form.ts';
 import type { KeyRing, SigningKey } from './key-ring.ts';
 
 export type SigningKeysOptions = Readonly<{
@@ -42,7 +44,9 @@ const unknownKeyPauseMs = 2_000;
 
 /**
  * Signing keys shared by all processes on one database. The first one asked makes the key; processes that start at
- * once agree on one. Private keys are sealed by the vault and never leave this module unsealed.
+ * once agree on one. Private keys are sealed by the vault and never leave this module unsealed. A public key counts only
+ * with the private key that was sealed here for it: whoever writes into the table, or into a backup of it, plants none.
+ * All but `rotate` throw `key-unknown` where a row of the table is not of that kind.
  */
 export function signingKeys(options: SigningKeysOptions): SigningKeys {
   const { database, vault, algorithm = 'EdDSA', keepRetiredMs = 86_400_000, refreshMs = 60_000 } = options;
@@ -74,9 +78,10 @@ export function signingKeys(options: SigningKeysOptions): SigningKeys {
     }
     const active = found.find((row) => row.retired_at === null);
     if (active === undefined) throw new TypeError('No signing key is active although one was just made.');
+    const privateKeys = await Promise.all(found.map((row) => privateJwk(row, vault)));
     const keys = { keys: found.map((row) => row.public_jwk) };
     return {
-      signing: { kid: active.kid, key: await privateKey(active, algorithm, vault) },
+      signing: { kid: active.kid, key: await imported(privateKeys[found.indexOf(active)] as JWK, algorithm) },
       keys,
       find: createLocalJWKSet(keys),
       at: performance.now(),
@@ -151,7 +156,27 @@ async function insert(
   }
 }
 
-async function privateKey(row: Row, algorithm: string, vault: Vault): Promise<CryptoKey> {
-  const jwk = JSON.parse(await vault.open(row.sealed_private)) as JWK;
+/** The private key of a row. @throws `key-unknown` where it is not the one of the row's public key and name */
+async function privateJwk(
+  { kid, public_jwk: publicJwk, sealed_private: sealed }: Row,
+  vault: Vault,
+): Promise<JWK> {
+  // Any value that the vault sealed opens; what it sealed for somebody else may be a text of theirs.
+  if (!sealed.startsWith(sealedPrefix(owner))) throw planted(kid);
+  const jwk = JSON.parse(await vault.open(sealed)) as JWK;
+  const names = await Promise.all([jwk, publicJwk].map((key) => calculateJwkThumbprint(key)));
+  if (publicJwk.kid !== kid || names.some((name) => name !== kid)) throw planted(kid);
+  return jwk;
+}
+
+function planted(kid: string): DaybookError {
+  return new DaybookError(
+    'key-unknown',
+    'A signing key in the database is not the one whose private half was sealed here: somebody wrote into vault.signing_keys, or into the backup that was restored. Take that row out of the table.',
+    { fields: { kid } },
+  );
+}
+
+async function imported(jwk: JWK, algorithm: string): Promise<CryptoKey> {
   return (await importJWK(jwk, algorithm, { extractable: false })) as CryptoKey;
 }

@@ -100,7 +100,7 @@ export function makeTopics(
         runs.delete(run);
       }
     },
-    deadLetters: (topic, group) => engine.deadLetters(topic, group),
+    deadLetters: (topic, group, window) => engine.deadLetters(topic, group, window),
     release: (id) => handBack(engine.release(id)),
     skip: (id) => handBack(engine.skip(id)),
     setAside: async (topic, group, messages) => {

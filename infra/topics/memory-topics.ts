@@ -85,10 +85,16 @@ export function memoryTopicEngine(clock: Clock = systemClock): TopicEngine {
       }
     },
     ledger: async (name, group, member) => memoryLedger(groupOf(name, group), member),
-    deadLetters: async (name, group) =>
+    deadLetters: async (
+      name,
+      group,
+      { parkedOnly = false, after = 0, most = Infinity } = { most: Infinity },
+    ) =>
       lettersOf(name)
         .filter((letter) => !letter.released && (group === undefined || letter.group === group))
+        .filter(({ id, parked }) => id > after && (parked || !parkedOnly))
         .sort((a, b) => a.id - b.id)
+        .slice(0, most)
         .map(({ id, topic, group: own, message, attempt, parked, reason, parkedAt }) => ({
           id,
           topic,

@@ -1,5 +1,11 @@
 import type { Log } from '@daybook/kernel/ports/outside.ts';
-import type { DeadLetter, OutMessage, SetAsideMessage, Topics } from '@daybook/kernel/ports/topics.ts';
+import type {
+  DeadLetter,
+  LetterWindow,
+  OutMessage,
+  SetAsideMessage,
+  Topics,
+} from '@daybook/kernel/ports/topics.ts';
 import type { Database } from '../database/database.ts';
 import { failpoint } from '../failpoints/failpoint.ts';
 import type { Wakeups } from '../database/wakeups.ts';
@@ -79,7 +85,7 @@ export function postgresTopicEngine({ database, log, retention }: Engine): Topic
     partitions: async (name) => (await find(name)).partitions,
     publish: (name, messages) => publisherOf(name).publish(messages),
     ledger: async (name, group, member) => postgresLedger(database, await find(name), group, member, shared),
-    deadLetters: (name, group) => deadLetters(database, name, group),
+    deadLetters: (name, group, window) => deadLetters(database, name, group, window),
     release: (id) => handBack(database, 'release', id),
     skip: (id) => handBack(database, 'skip', id),
     setAside: async (name, group, messages) => setAside(database, await find(name), group, messages),
@@ -229,6 +235,7 @@ async function deadLetters(
   database: Database,
   topic: string,
   group: string | undefined,
+  window?: LetterWindow,
 ): Promise<readonly DeadLetter[]> {
   const rows = await ask<LetterRow>(database, {
     name: 'topics.dead_letters',
@@ -236,8 +243,9 @@ async function deadLetters(
                   greatest(1, d.attempt), d.parked, d.reason, d.parked_at
              from topics.dead_letters d join topics.topics t using (topic_id)
             where t.name = $1 and ($2::text is null or d.group_name = $2) and not d.released
-            order by d.letter_id`,
-    values: [topic, group ?? null],
+              and d.letter_id > $3 and (d.parked or not $4)
+            order by d.letter_id limit $5`,
+    values: [topic, group ?? null, window?.after ?? 0, window?.parkedOnly ?? false, window?.most ?? null],
   });
   return rows.map(
     ([id, own, partition, offset, publishedAt, key, headers, value, attempt, parked, reason, parkedAt]) => ({

@@ -1,6 +1,7 @@
 import type {
   DeadLetter,
   GroupLag,
+  LetterWindow,
   OutMessage,
   SetAsideMessage,
   TopicSettings,
@@ -24,7 +25,7 @@ export type TopicEngine = Readonly<{
   partitions(topic: string): Promise<number>;
   publish(topic: string, messages: readonly OutMessage[]): Promise<void>;
   ledger(topic: string, group: string, member: Member): Promise<GroupLedger>;
-  deadLetters(topic: string, group?: string): Promise<readonly DeadLetter[]>;
+  deadLetters(topic: string, group?: string, window?: LetterWindow): Promise<readonly DeadLetter[]>;
   /** The topic whose consumers have something to fetch; null where there is no such letter. */
   release(id: number): Promise<string | null>;
   /** As `release`; null also where the letter is not parked. */

@@ -62,6 +62,16 @@ export type DeadLetter = Readonly<{
   parkedAt: string;
 }>;
 
+/** A part of the dead letters, in the order of their ids. */
+export type LetterWindow = Readonly<{
+  /** Only what is parked, without what waits behind it. Default false. */
+  parkedOnly?: boolean;
+  /** Only letters with a higher id. */
+  after?: number;
+  /** At most so many. */
+  most: number;
+}>;
+
 /** A message to be set aside for a group. */
 export type SetAsideMessage = OutMessage &
   Readonly<{
@@ -123,8 +133,8 @@ export interface Topics {
     options: RunOptions,
   ): Promise<void>;
 
-  /** Dead letters of a topic, oldest first. */
-  deadLetters(topic: string, group?: string): Promise<readonly DeadLetter[]>;
+  /** Dead letters of a topic, oldest first; without a window all of them, with their payloads. */
+  deadLetters(topic: string, group?: string, window?: LetterWindow): Promise<readonly DeadLetter[]>;
 
   /** Hands a dead letter's key, in order, back to its group: the letter and all that waited behind it. */
   release(id: number): Promise<void>;

@@ -34,7 +34,10 @@ export const parkedItem = z.strictObject({
   attempts: z.int(),
   firstFailedAt: instant,
   failedAt: instant,
-  waiting: z.int().nullable().meta({ description: 'How many wait behind it; null where everything does.' }),
+  waiting: z
+    .int()
+    .nullable()
+    .meta({ description: 'How many wait behind it; 1001 for more than 1000, null where everything does.' }),
   decision: decision.nullable(),
 });
 

@@ -20,7 +20,7 @@ const hourly = { cron: '0 * * * *', timeZone: 'UTC' };
 const scrape = (requestId: string): Effect => ({
   kind: 'publish',
   topic: 'daybook.scrape-requests.v1',
-  key: 'shop.example',
+  key: 'spec-tenant shop.example',
   message: {
     type: 'ScrapeRequested',
     data: { requestId, productId, url: 'https://shop.example/kettle', source: 'page' },

@@ -73,7 +73,7 @@ function reactions(input: Input | TimerDue, product: Product, paused: boolean): 
   switch (input.type) {
     case 'ProductTracked':
     case 'TimerDue':
-      return [scrape(product, input.id), wake(product)];
+      return [scrape(product, input, input.id), wake(product)];
     case 'CheckScheduleChanged':
       return paused ? [] : [wake(product)];
     case 'ProductPaused':
@@ -83,16 +83,23 @@ function reactions(input: Input | TimerDue, product: Product, paused: boolean): 
     case 'ProductStopped':
       return [{ kind: 'finish' }];
     case 'CheckRequested':
-      return [scrape(product, input.data.requestId)];
+      return [scrape(product, input, input.data.requestId)];
   }
 }
 
-/** The request's id is that of what caused it, so that a repeat asks for the same observation. */
-function scrape({ productId, url, host, source }: Product, requestId: string): Effect {
+/**
+ * The request's id is that of what caused it, so that a repeat asks for the same observation. Its key names the tenant:
+ * what is parked holds nobody else's checks at that shop. A host's pace is kept by its lease, whatever the key.
+ */
+function scrape(
+  { productId, url, host, source }: Product,
+  { metadata }: Input | TimerDue,
+  requestId: string,
+): Effect {
   return {
     kind: 'publish',
     topic: scrapeRequestsTopic,
-    key: host,
+    key: `${metadata.tenantId} ${host}`,
     message: { type: 'ScrapeRequested', data: { requestId, productId, url, source } },
   };
 }

@@ -225,23 +225,31 @@ describe('manners', () => {
     expect(shop.visits.every(({ path }) => path === '/robots.txt')).toBe(true);
   });
 
-  test('a host is asked one page at a time, with its delay between, by however many scrapers', async () => {
-    shop.page('/robots.txt', answer(200, 'User-agent: *\nCrawl-delay: 0.3\n'));
-    const ids: string[] = [];
-    for (let i = 0; i < 6; i += 1) {
-      shop.page(`/p${String(i)}`, pricePage('1'));
-      ids.push(await bench.ask(shop.url(`/p${String(i)}`)));
-    }
-    bench.start();
-    bench.start();
-    bench.start();
-    for (const id of ids) expect((await observed(id, 20_000)).outcome).toBe('price');
-    expect(shop.mostOpen()).toBe(1);
-    const pages = shop.visits.filter(({ path }) => path !== '/robots.txt');
-    expect(pages.map(({ path }) => path)).toEqual(['/p0', '/p1', '/p2', '/p3', '/p4', '/p5']);
-    const gaps = pages.slice(1).map(({ at }, index) => at - (pages[index]?.at ?? 0));
-    expect(Math.min(...gaps)).toBeGreaterThanOrEqual(280);
-  });
+  test.each([1, 3])(
+    'a host is asked one page at a time, with its delay, by all scrapers for %i tenants',
+    async (tenants) => {
+      shop.page('/robots.txt', answer(200, 'User-agent: *\nCrawl-delay: 0.3\n'));
+      const ids: string[] = [];
+      for (let i = 0; i < 6; i += 1) {
+        shop.page(`/p${String(i)}`, pricePage('1'));
+        ids.push(await bench.ask(shop.url(`/p${String(i)}`), { tenantId: `tenant-${String(i % tenants)}` }));
+      }
+      bench.start();
+      bench.start();
+      bench.start();
+      for (const id of ids) expect((await observed(id, 20_000)).outcome).toBe('price');
+      expect(shop.mostOpen()).toBe(1);
+      const pages = shop.visits.filter(({ path }) => path !== '/robots.txt');
+      const order = pages.map(({ path }) => Number(path.slice(2)));
+      expect([...order].sort()).toEqual([0, 1, 2, 3, 4, 5]);
+      for (let tenant = 0; tenant < tenants; tenant += 1) {
+        const own = order.filter((page) => page % tenants === tenant);
+        expect(own).toEqual([...own].sort());
+      }
+      const gaps = pages.slice(1).map(({ at }, index) => at - (pages[index]?.at ?? 0));
+      expect(Math.min(...gaps)).toBeGreaterThanOrEqual(280);
+    },
+  );
 
   test('a slow host does not hold up the others', async () => {
     shop.page('/slow', () => undefined);
@@ -345,12 +353,17 @@ describe('deaths', () => {
 
   test('a message that cannot be read is parked; the others go on', async () => {
     await bench.topics.publish(scrapeRequestsTopic, [
-      { key: shop.host, value: Buffer.from('nonsense'), headers: {} },
+      { key: `tenant-1 ${shop.host}`, value: Buffer.from('nonsense'), headers: {} },
     ]);
     other.page('/p', pricePage('1'));
     bench.start();
     await eventually(async () => expect(await bench.topics.deadLetters(scrapeRequestsTopic)).toHaveLength(1));
     expect((await observed(await bench.ask(other.url('/p')))).outcome).toBe('price');
+    // Neither another tenant's checks at that shop; this tenant's wait behind it.
+    shop.page('/p', pricePage('1'));
+    const waiting = await bench.ask(shop.url('/p'));
+    expect((await observed(await bench.ask(shop.url('/p'), { tenantId: 'tenant-2' }))).outcome).toBe('price');
+    expect(bench.of(waiting)).toBeUndefined();
   });
 
   test('stopping lets the page in hand end, and nothing is begun after', async () => {

@@ -126,6 +126,14 @@ export const parkingFaults: readonly Fault[] = [
     port: (topics) => ({ deadLetters: (name) => topics.deadLetters(name) }),
   },
   {
+    name: 'tells what waits among what is parked',
+    clause: 'lists-by-windows',
+    port: (topics) => ({
+      deadLetters: (name, group, window) =>
+        topics.deadLetters(name, group, window === undefined ? window : { ...window, parkedOnly: false }),
+    }),
+  },
+  {
     name: 'parks nothing a second time',
     clause: 'parks-again',
     ledger: (ledger) => ({

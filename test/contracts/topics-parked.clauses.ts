@@ -27,6 +27,25 @@ export const parkedClauses: readonly Clause<TopicsSubject>[] = [
     },
   },
   {
+    name: 'lists-by-windows',
+    sentence: 'dead letters are told by windows: behind an id, at most so many, those that are parked alone',
+    run: async ({ topics }) => {
+      await topics.ensure(topic, { partitions: 1 });
+      await topics.setAside(topic, group, aside('a1', 'a2', 'b1', 'c1', 'c2', 'd1'));
+      const told: string[][] = [];
+      for (let after = 0; ;) {
+        const letters = await topics.deadLetters(topic, group, { parkedOnly: true, after, most: 2 });
+        told.push(letters.map((letter) => text(letter.message)));
+        const last = letters.at(-1);
+        if (last === undefined) break;
+        after = last.id;
+      }
+      expect(told).toEqual([['a1', 'b1'], ['c1', 'd1'], []]);
+      const all = await topics.deadLetters(topic, group, { most: 3 });
+      expect(all.map((letter) => text(letter.message))).toEqual(['a1', 'a2', 'b1']);
+    },
+  },
+  {
     name: 'skips-in-order',
     sentence: 'a skipped message never comes again, what waited behind it comes in order, then what is later',
     run: async (subject) => {

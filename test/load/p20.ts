@@ -164,7 +164,7 @@ async function openScraping(
           data: { requestId, productId, url, source: 'page' },
           metadata,
           recordedAt: systemClock.now(),
-          key: new URL(url).host,
+          key: `${metadata.tenantId} ${new URL(url).host}`,
           source: '/bench',
         }),
       ),

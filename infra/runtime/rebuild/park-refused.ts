@@ -24,7 +24,7 @@ export type ParkRefusedOptions = Readonly<{
   signal: AbortSignal;
 }>;
 
-/** Messages set aside by one call. */
+/** Messages set aside by one call, and letters looked at in one go. */
 const together = 200;
 
 /**
@@ -81,7 +81,11 @@ export async function releaseTakenIn(
   if (lags.every(({ oldestParkedAt }) => oldestParkedAt === undefined)) return;
   const checkpoints = await database.transaction((client) => lockCheckpoints(client, build.consumer));
   const held = new Set(checkpoints.flatMap(({ holds }) => [...holds.keys()]));
-  for (const { id, parked, message } of await topics.deadLetters(topic, group)) {
-    if (parked && !held.has(message.key)) await topics.release(id);
+  for (let after = 0; ;) {
+    const letters = await topics.deadLetters(topic, group, { parkedOnly: true, after, most: together });
+    for (const { id, message } of letters) if (!held.has(message.key)) await topics.release(id);
+    const last = letters.at(-1);
+    if (last === undefined || letters.length < together) return;
+    after = last.id;
   }
 }

@@ -114,7 +114,8 @@ export function rebuild(options: RebuildOptions & Readonly<{ dryRun?: boolean }>
     const { build, resumed } = await beginBuild(options, from, dryRun);
     const to = { version: projection.version, build: build.build };
     const refusals = new Map<string, Refusal>();
-    const events = await foldToLevel(options, build, () => targetAtShown(options, build), refusals);
+    // What a rebuild before could not take in is tried again: it is taken in now, or named.
+    const events = await foldToLevel(options, build, () => targetAnew(options), refusals);
     const difference = await compared(options, build, from, refusals);
     const { length: heldBack } = (await readCheckpoints(database.pool, build.consumer)).flatMap(
       ({ holds }) => [...holds],
@@ -250,6 +251,14 @@ async function targetAtShown(
   return targetOf(await ofVersion(database, consumer), [shown, ...more]);
 }
 
+/** The same with nobody held back who is not held back in what is shown. */
+async function targetAnew(options: RebuildOptions): Promise<readonly Checkpoint[]> {
+  const { database, projection } = options;
+  const { version, build } = await shownOf(options);
+  const shown = await ofVersion(database, projectionConsumer({ ...projection, version }, build));
+  return targetOf({ version: projection.version, checkpoints: [] }, [shown]);
+}
+
 /** Folds pass after pass until little is missing; answers with how many events were read. */
 async function foldToLevel(
   options: RebuildOptions,
@@ -348,8 +357,11 @@ async function untilShown(
   for (let fruitless = 0; fruitless < mostFruitless;) {
     const outcome = await switchReadModel({ ...options, build, partitionOf, refusals });
     if (outcome === 'shown') return;
-    if (outcome === 'set back') throw refusedEvents(build, refusals, goesOn);
-    fruitless = (await foldToLevel(options, build, target, refusals)) === 0 ? fruitless + 1 : 0;
+    if (outcome === 'set back' && refusals.size > 0) throw refusedEvents(build, refusals, goesOn);
+    // Set back by what was refused at another time: it is tried again, which names it where it is refused still.
+    const missing = outcome === 'set back' ? () => targetAnew(options) : target;
+    const events = await foldToLevel(options, build, missing, refusals);
+    fruitless = events === 0 || outcome === 'set back' ? fruitless + 1 : 0;
   }
   throw new DaybookError(
     'log-mismatch',
