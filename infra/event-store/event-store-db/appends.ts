@@ -88,7 +88,11 @@ export function makeAppends({ client, ids, read, answerLimitMs }: AppendsOptions
       }),
     );
     const expectedRevision = base === -1 ? NO_STREAM : BigInt(base);
-    const answer = client.appendToStream(stream, proposed, { expectedRevision, deadline: answerLimitMs });
+    const answer = client.appendToStream(stream, proposed, {
+      expectedRevision,
+      deadline: answerLimitMs,
+      requiresLeader: true,
+    });
     await within(answerLimitMs, answer);
     return confirmed(request, base, appendId);
   }
@@ -100,7 +104,11 @@ export function makeAppends({ client, ids, read, answerLimitMs }: AppendsOptions
     appendId: string,
   ): Promise<Appended> {
     const written: (RecordedEvent & { appendId?: string })[] = [];
-    const range = client.readStream(stream, { fromRevision: BigInt(base + 1), maxCount: events.length });
+    const range = client.readStream(stream, {
+      fromRevision: BigInt(base + 1),
+      maxCount: events.length,
+      requiresLeader: true,
+    });
     try {
       for await (const { event } of range) if (event !== undefined) written.push(toRecorded(event));
     } catch (error) {

@@ -111,6 +111,17 @@ describe('event store in EventStoreDB', () => {
     expect(await collect(again.read(stream))).toHaveLength(5);
   });
 
+  test('where another node leads, appends and reads go on there', async () => {
+    const stream = newStream();
+    await open().append(stream, 'no-stream', makeEvents(1));
+    const follower = await started({ log: server.log, leader: { host: '127.0.0.1', port: server.port } });
+    const writer = open(follower.url);
+    expect(await writer.append(newStream(), 'no-stream', makeEvents(1))).toMatchObject({ wrote: true });
+    expect((await writer.append(stream, 0, makeEvents(1))).revision).toBe(1);
+    expect(await collect(open(follower.url).read(stream))).toHaveLength(2);
+    expect(Object.fromEntries(follower.calls)).toEqual({ batchAppend: 1, read: 1 });
+  });
+
   test('wrong credentials are said to be wrong, and shown to nobody', async () => {
     const locked = await started({ credentials: { username: 'ada', password: 'lovelace' } });
     expect((await open(locked.url).append(newStream(), 'no-stream', makeEvents(1))).revision).toBe(0);

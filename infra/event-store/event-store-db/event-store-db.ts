@@ -6,6 +6,7 @@ import {
   FORWARDS,
   START,
 } from '@eventstore/db-client';
+import { isDaybookError } from '@daybook/kernel/errors.ts';
 import { beginning, type Position, type StreamName } from '@daybook/kernel/event.ts';
 import type { EventStore, Pages, ReadOptions } from '@daybook/kernel/ports/event-store.ts';
 import { makeAppends } from './appends.ts';
@@ -26,6 +27,9 @@ export type EventStoreDbOptions = Readonly<{
 
 const defaultPageSize = 500;
 
+/** A follower may not have yet what was acknowledged; who follows the log hears of it there as well. */
+const fromLeader = { requiresLeader: true };
+
 /** Events of the server between which a subscription is told how far it is, times 32. */
 const checkpointInterval = 32;
 
@@ -44,13 +48,15 @@ export function eventStoreDb({ url, name, answerLimitMs = 30_000 }: EventStoreDb
     open: StoredPagesOptions['open'],
     { limit = Infinity, pageSize = defaultPageSize, wanted = isOurs }: PartOptions,
   ): Pages {
-    return storedPages({
-      open,
-      limit,
-      pageSize,
-      wanted,
-      answerLimitMs,
-    });
+    return atLeader(() =>
+      storedPages({
+        open,
+        limit,
+        pageSize,
+        wanted,
+        answerLimitMs,
+      }),
+    );
   }
 
   async function* read(
@@ -63,6 +69,7 @@ export function eventStoreDb({ url, name, answerLimitMs = 30_000 }: EventStoreDb
         direction: forwards ? FORWARDS : BACKWARDS,
         fromRevision: from === undefined ? (forwards ? START : END) : BigInt(from),
         ...(limit === Infinity ? {} : { maxCount: limit }),
+        ...fromLeader,
       });
     for await (const page of readPages(open, { limit })) {
       if (forwards) ids.see(stream, page);
@@ -76,7 +83,7 @@ export function eventStoreDb({ url, name, answerLimitMs = 30_000 }: EventStoreDb
     pageSize = defaultPageSize,
   }: { after?: Position; limit?: number; pageSize?: number } = {}): Pages {
     yield* readPages(
-      () => client.readAll({ fromPosition: after === beginning ? START : logPosition(after) }),
+      () => client.readAll({ fromPosition: after === beginning ? START : logPosition(after), ...fromLeader }),
       {
         limit,
         pageSize,
@@ -114,13 +121,15 @@ export function eventStoreDb({ url, name, answerLimitMs = 30_000 }: EventStoreDb
       }),
     head: async () => {
       const last = await firstOf(
-        readPages(() => client.readAll({ direction: BACKWARDS, fromPosition: END }), { limit: 1 }),
+        readPages(() => client.readAll({ direction: BACKWARDS, fromPosition: END, ...fromLeader }), {
+          limit: 1,
+        }),
       );
       return last?.position ?? beginning;
     },
     at: async (position) => {
       const open: StoredPagesOptions['open'] = () =>
-        client.readAll({ fromPosition: logPosition(position), maxCount: 1 });
+        client.readAll({ fromPosition: logPosition(position), maxCount: 1, ...fromLeader });
       const wanted: StoredPagesOptions['wanted'] = (event) =>
         isOurs(event) && positionOf(event as never) === position;
       return firstOf(readPages(open, { wanted })).catch((error: unknown) => {
@@ -161,4 +170,24 @@ const isOurs = (event: Readonly<{ type: string }>): boolean => !isSystemEvent(ev
 async function firstOf<T>(pages: AsyncIterable<readonly T[]>): Promise<T | undefined> {
   for await (const [first] of pages) return first;
   return undefined;
+}
+
+/** Connections tried, where each node names another as the leader. */
+const mostLeaders = 5;
+
+/** A read that is begun anew where the node it came to does not lead: the connection has moved on by then. */
+async function* atLeader(read: () => Pages): Pages {
+  for (let tries = 1; ; tries += 1) {
+    let begun = false;
+    try {
+      for await (const page of read()) {
+        begun = true;
+        yield page;
+      }
+      return;
+    } catch (error) {
+      const moved = isDaybookError(error, 'unavailable') && error.retry === 'now';
+      if (!moved || begun || tries === mostLeaders) throw error;
+    }
+  }
 }
