@@ -6,11 +6,13 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { DaybookConfig } from '@daybook/infra/config/settings.ts';
 import { freshDatabase } from '@daybook/test/support/postgres.ts';
+import { startStandIn } from '@daybook/test/fakes/event-store-db/server.ts';
 import { silentLog } from '@daybook/test/support/silent-log.ts';
 import {
   checkChromium,
   checkConfiguration,
   checkDatabase,
+  checkEventStore,
   checkFolder,
   checkMail,
   checkNode,
@@ -74,6 +76,20 @@ describe('the doctor', () => {
       verdict: 'well',
       says: expect.stringContaining('embedded'),
     });
+  });
+
+  test('sees whether the log is there, where it is elsewhere, and tells no password', async () => {
+    expect((await checkEventStore(configOf())).verdict).toBe('well');
+    const server = await startStandIn();
+    expect(await checkEventStore(configOf({ EVENTSTORE_URL: server.url }))).toMatchObject({
+      verdict: 'well',
+      says: 'EventStoreDB, empty',
+    });
+    await server.stop();
+    const url = server.url.replace('//', '//ada:lovelace@');
+    const gone = await checkEventStore(configOf({ EVENTSTORE_URL: url }));
+    expect(gone).toMatchObject({ verdict: 'wrong', todo: expect.stringContaining('EVENTSTORE_URL') });
+    expect(JSON.stringify(gone)).not.toContain('lovelace');
   });
 
   test('sees whether the port is free', async () => {

@@ -9,6 +9,7 @@ import { openDatabase, translateDatabaseError } from '@daybook/infra/database/da
 import { runningEmbeddedPostgres } from '@daybook/infra/database/embedded.ts';
 import { embeddedAvailable } from '@daybook/infra/database/server-programs.ts';
 import { pendingMigrations } from '@daybook/infra/database/migrate.ts';
+import { beginning } from '@daybook/kernel/event.ts';
 import type { Log } from '@daybook/kernel/ports/outside.ts';
 import { findChromium } from '@daybook/scrapers/chromium.ts';
 import { folderFormat } from './data-folder.ts';
@@ -101,6 +102,22 @@ export async function checkDatabase(config: DaybookConfig, folder: string, log: 
     return wrong('Database', told(error), 'Start it, or correct DATABASE_URL.');
   } finally {
     await database.close();
+  }
+}
+
+/** The log, where it is not in the database. */
+export async function checkEventStore({ eventStore: { url } }: DaybookConfig): Promise<Finding> {
+  if (url === undefined) return well('Log', 'in the database');
+  const { eventStoreDb } = await import('@daybook/infra/event-store/event-store-db/event-store-db.ts');
+  const store = eventStoreDb({ url, name: 'daybook doctor', answerLimitMs: 5_000 });
+  try {
+    const head = await store.head();
+    return well('Log', head === beginning ? 'EventStoreDB, empty' : `EventStoreDB, up to position ${head}`);
+  } catch (error) {
+    const says = tell(error).sentence.split('\n', 1)[0] ?? '';
+    return wrong('Log', says, 'Start it, or correct EVENTSTORE_URL.');
+  } finally {
+    await store.close();
   }
 }
 

@@ -3,8 +3,9 @@ import { daybookSettings } from '@daybook/infra/config/settings.ts';
 import { openDatabase, type Database } from '@daybook/infra/database/database.ts';
 import { pendingMigrations } from '@daybook/infra/database/migrate.ts';
 import { postgresWakeups } from '@daybook/infra/database/wakeups.ts';
+import { expectOwnLog } from '@daybook/infra/event-store/compare-log.ts';
 import { contractStore } from '@daybook/infra/event-store/contract-store.ts';
-import { postgresEventStore } from '@daybook/infra/event-store/postgres.ts';
+import { openStore } from '@daybook/infra/event-store/open-store.ts';
 import { postgresVault } from '@daybook/infra/vault/postgres.ts';
 import { DaybookError } from '@daybook/kernel/errors.ts';
 import type { EventStore } from '@daybook/kernel/ports/event-store.ts';
@@ -18,7 +19,13 @@ import {
   type CommonOptions,
 } from './invocation.ts';
 
-const settings = daybookSettings.pick({ installation: true, database: true, vault: true, telemetry: true });
+const settings = daybookSettings.pick({
+  installation: true,
+  database: true,
+  eventStore: true,
+  vault: true,
+  telemetry: true,
+});
 
 export type StoredLog = Readonly<{ eventStore: EventStore; vault: Vault; database: Database; log: Log }>;
 
@@ -26,7 +33,7 @@ export type StoredLog = Readonly<{ eventStore: EventStore; vault: Vault; databas
  * Opens the log for some work and closes it again. An embedded database that nobody runs is started for it.
  * @param name of the command
  * @throws `data-folder-unusable` where no Daybook ever ran · `configuration-invalid` where it is of another version
- *   · `unavailable`
+ *   · `log-mismatch` where it is not the log of this database's consumers · `unavailable`
  */
 export async function withStoredLog<T>(
   options: CommonOptions,
@@ -44,9 +51,17 @@ export async function withStoredLog<T>(
     keyEncryptionKey: config.vault.encryptionKey,
     formerKeyEncryptionKeys: config.vault.formerEncryptionKeys,
   });
-  const eventStore = contractStore(postgresEventStore({ database, wakeups, log }), vault);
+  const stored = await openStore({
+    settings: config.eventStore,
+    name: `daybook ${name}`,
+    database,
+    wakeups,
+    log,
+  });
+  const eventStore = contractStore(stored, vault);
   try {
     if ((await pendingMigrations(database)).length > 0) throw notMigrated();
+    await expectOwnLog(stored, database);
     return await work({ eventStore, vault, database, log });
   } finally {
     await eventStore.close();

@@ -9,7 +9,7 @@ import { probeKeys } from './vault/probe-keys.ts';
 import { postgresWakeups } from './database/wakeups.ts';
 import { contractStore } from './event-store/contract-store.ts';
 import { watchLog, type LogWatch } from './event-store/log-watch.ts';
-import { postgresEventStore } from './event-store/postgres.ts';
+import { openStore } from './event-store/open-store.ts';
 import { mailboxMail } from './mail/mailbox.ts';
 import { smtpMail } from './mail/smtp.ts';
 import { diskObjects } from './objects/disk-objects.ts';
@@ -28,6 +28,7 @@ import { postgresVault } from './vault/postgres.ts';
 export const platformSettings = daybookSettings.pick({
   installation: true,
   database: true,
+  eventStore: true,
   vault: true,
   mail: true,
   outbound: true,
@@ -65,7 +66,9 @@ export async function openPlatform(options: PlatformOptions): Promise<Platform> 
     keyEncryptionKey: config.vault.encryptionKey,
     formerKeyEncryptionKeys: config.vault.formerEncryptionKeys,
   });
-  const stored = postgresEventStore({
+  const stored = await openStore({
+    settings: config.eventStore,
+    name: options.name,
     database,
     wakeups,
     log,

@@ -151,7 +151,7 @@ test('a query definition keeps what it is', async () => {
     run: (_, { id }) => Promise.resolve({ id }),
   });
   expect(
-    await query.run(null, { id: '7' }, { tenantId: 't', actor: context.actor, now: context.now }),
+    await query.run(null, { id: '7' }, { tenantId: 't', actor: context.actor, role: null, now: context.now }),
   ).toEqual({ id: '7' });
 });
 

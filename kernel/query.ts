@@ -1,9 +1,15 @@
 import type { Actor } from './event.ts';
-import type { Access } from './command.ts';
+import type { Access, Role } from './command.ts';
 import type { Schema } from './schema.ts';
 
 /** What the runtime hands to a query beside its input. */
-export type QueryContext = Readonly<{ tenantId: string; actor: Actor; now: string }>;
+export type QueryContext = Readonly<{
+  tenantId: string;
+  actor: Actor;
+  /** The caller's; null where nobody signed in. For what one of several roles may see less of. */
+  role: Role | null;
+  now: string;
+}>;
 
 /**
  * A question to read models. `Db` is the tenant's own view of the database: row-level security stands behind it,

@@ -5,6 +5,7 @@ import type { Manifest } from '@daybook/infra/backup/manifest.ts';
 import { daybookSettings } from '@daybook/infra/config/settings.ts';
 import { openDatabase } from '@daybook/infra/database/database.ts';
 import { pendingMigrations } from '@daybook/infra/database/migrate.ts';
+import { expectLogInDatabase } from '@daybook/infra/event-store/open-store.ts';
 import { DaybookError } from '@daybook/kernel/errors.ts';
 import { holdLock, type HeldLock } from '../folder-lock.ts';
 import { expectOwnData, invocation, logFile, openLog, provideDatabase } from '../invocation.ts';
@@ -13,13 +14,19 @@ import { exitCodes, type ExitCode } from '../sentences.ts';
 import { productVersion } from '../version.ts';
 import { writeLines } from '../terminal/printable.ts';
 
-const settings = daybookSettings.pick({ installation: true, database: true, telemetry: true });
+const settings = daybookSettings.pick({
+  installation: true,
+  database: true,
+  eventStore: true,
+  telemetry: true,
+});
 
 /** Writes a backup of the installation, running or not, and says what is in it and what has to be kept beside it. */
 export async function backUp(directory: string, options: BackupOptions): Promise<ExitCode> {
   expectOwnData(options);
   const into = resolve(directory);
   const { folder, config } = await invocation(settings, options);
+  expectLogInDatabase(config.eventStore, 'A backup');
   const log = openLog(config, { service: 'backup', file: logFile(folder) });
   const provided = await provideDatabase(config, folder, log);
   try {

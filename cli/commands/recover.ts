@@ -4,6 +4,7 @@ import { openDatabase } from '@daybook/infra/database/database.ts';
 import { migrate } from '@daybook/infra/database/migrate.ts';
 import { memoryWakeups } from '@daybook/infra/database/wakeups.ts';
 import { contractStore } from '@daybook/infra/event-store/contract-store.ts';
+import { expectLogInDatabase } from '@daybook/infra/event-store/open-store.ts';
 import { postgresEventStore } from '@daybook/infra/event-store/postgres.ts';
 import { makeMessageCodec } from '@daybook/infra/registry/codec.ts';
 import { postgresSchemaRegistry } from '@daybook/infra/registry/postgres.ts';
@@ -13,7 +14,13 @@ import type { FolderOptions } from '../program.ts';
 import { exitCodes, type ExitCode } from '../sentences.ts';
 import { writeLines } from '../terminal/printable.ts';
 
-const settings = daybookSettings.pick({ installation: true, database: true, vault: true, telemetry: true });
+const settings = daybookSettings.pick({
+  installation: true,
+  database: true,
+  eventStore: true,
+  vault: true,
+  telemetry: true,
+});
 
 const applicationName = 'daybook recover';
 
@@ -22,6 +29,7 @@ export async function recover(options: FolderOptions): Promise<ExitCode> {
   expectOwnData(options);
   const { allProcesses } = await import('@daybook/sagas/capabilities.ts');
   const { folder, config } = await invocation(settings, options);
+  expectLogInDatabase(config.eventStore, 'A recovery');
   const log = openLog(config, { service: 'recover', file: logFile(folder) });
   const provided = await exclusiveDatabase(config, folder, log);
   // As long as it takes.

@@ -8,6 +8,7 @@ import { lookBeforeRestore, restoreBackup, type Restored } from '@daybook/infra/
 import { environment } from '@daybook/infra/config/environment.ts';
 import { loadConfig, type Environment } from '@daybook/infra/config/load.ts';
 import { daybookSettings } from '@daybook/infra/config/settings.ts';
+import { expectLogInDatabase } from '@daybook/infra/event-store/open-store.ts';
 import { wrongKey, type KeysAtHand } from '@daybook/infra/vault/probe-keys.ts';
 import { DaybookError } from '@daybook/kernel/errors.ts';
 import { folderPath, lockDataFolder, openDataFolder } from '../data-folder.ts';
@@ -16,10 +17,21 @@ import type { RestoreOptions } from '../program.ts';
 import { exitCodes, type ExitCode } from '../sentences.ts';
 import { writeLines } from '../terminal/printable.ts';
 
-const settings = daybookSettings.pick({ installation: true, database: true, vault: true, telemetry: true });
+const settings = daybookSettings.pick({
+  installation: true,
+  database: true,
+  eventStore: true,
+  vault: true,
+  telemetry: true,
+});
 
 /** Read before there is a folder: reading the vault's would make a key in it. */
-const withoutKeys = daybookSettings.pick({ installation: true, database: true, telemetry: true });
+const withoutKeys = daybookSettings.pick({
+  installation: true,
+  database: true,
+  eventStore: true,
+  telemetry: true,
+});
 
 /**
  * Restores a backup into an empty installation: the embedded database of a data folder, or the one of DATABASE_URL. The
@@ -58,6 +70,7 @@ async function lookFirst(from: string, manifest: Manifest, { data, keys }: Resto
   const path = folderPath(data, env);
   const atHand = keysAtHand(manifest, from, path, env);
   const config = loadConfig(withoutKeys, { ...env, DAYBOOK_DATA: path });
+  expectLogInDatabase(config.eventStore, 'A restore');
   const present = existsSync(path);
   const log = openLog(config, { service: 'restore', file: present ? join(path, 'daybook.log') : devNull });
   const look = (databaseUrl?: string): Promise<void> =>

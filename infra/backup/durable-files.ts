@@ -1,5 +1,5 @@
 import { constants } from 'node:fs';
-import { copyFile, mkdir, open } from 'node:fs/promises';
+import { access, chmod, copyFile, mkdir, open, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 
 /** Writes a new file and flushes it. */
@@ -13,15 +13,29 @@ export async function writeDurably(path: string, text: string): Promise<void> {
   }
 }
 
-/** Copies a file to a place where none is, and flushes it. Shares blocks where the file system can. */
+/**
+ * Copies a file to a place where none is, and flushes it. Shares blocks where the file system can. The file has its name
+ * only once it is whole: what a death leaves beside it, as `.part`, the next copy replaces. The copy is its owner's to
+ * read and write, whatever the original is.
+ * @throws EEXIST where there is a file
+ */
 export async function copyDurably(from: string, to: string): Promise<void> {
-  await copyFile(from, to, constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE);
-  const file = await open(to, 'r+');
+  const isTaken = await access(to).then(
+    () => true,
+    () => false,
+  );
+  if (isTaken) throw Object.assign(new Error('There is a file already.'), { code: 'EEXIST', path: to });
+  const part = `${to}.part`;
+  await rm(part, { force: true });
+  await copyFile(from, part, constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE);
+  await chmod(part, 0o600);
+  const file = await open(part, 'r+');
   try {
     await file.sync();
   } finally {
     await file.close();
   }
+  await rename(part, to);
 }
 
 /** Makes a folder, and those above it, for nobody else to read. */

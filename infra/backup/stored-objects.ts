@@ -1,4 +1,4 @@
-import { readdir, readFile, stat } from 'node:fs/promises';
+import { readdir, readFile, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DaybookError } from '@daybook/kernel/errors.ts';
 import { copyDurably, makeFolder, syncFolder, writeDurably } from './durable-files.ts';
@@ -81,6 +81,8 @@ export async function copyObjectsIn(backup: string, dataFolder: string): Promise
     const target = join(into, path);
     const present = await stat(target).catch(() => undefined);
     if (present?.size === bytes) continue;
+    // Half of it, left by a copy that died: its name says what belongs there.
+    if (present !== undefined) await rm(target);
     await makeFolder(join(into, path.slice(0, 2)));
     await copyDurably(join(backup, folderName, path), target);
   }

@@ -6,6 +6,7 @@ import { variablesOf, type PlacedVariable } from './variable.ts';
 const headings: Readonly<Record<string, string>> = {
   installation: 'Installation',
   database: 'Database',
+  eventStore: 'Event store',
   http: 'HTTP interface',
   rateLimits: 'Rate limits',
   tokens: 'Access tokens',

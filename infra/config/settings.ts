@@ -47,6 +47,24 @@ export const databaseSettings = z.object({
   }),
 });
 
+export const eventStoreSettings = z.object({
+  url: variable(
+    z
+      .string()
+      .regex(
+        /^(esdb|kurrentdb|kdb)(\+discover)?:\/\/\S+$/,
+        'must be an esdb:// or kurrentdb:// connection string',
+      )
+      .optional(),
+    {
+      name: 'EVENTSTORE_URL',
+      about:
+        'EventStoreDB or KurrentDB (23.10 or later) to keep the log in, for Daybook alone. Without it the log is in PostgreSQL.',
+      secret: 'theirs',
+    },
+  ),
+});
+
 export const httpSettings = z.object({
   port: variable(wholeNumber(0, 65_535).default(4_000), {
     name: 'PORT',
@@ -285,6 +303,7 @@ export const telemetrySettings = z.object({
 export const settings = {
   installation: installationSettings,
   database: databaseSettings,
+  eventStore: eventStoreSettings,
   http: httpSettings,
   rateLimits: rateLimitSettings,
   tokens: tokenSettings,

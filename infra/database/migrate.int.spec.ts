@@ -197,3 +197,23 @@ test('one connection is enough', async () => {
     await narrow.close();
   }
 });
+
+test('a migration takes as long as it needs where its connections have no limit, and not where they have', async () => {
+  const slow = [
+    '9000-slow.sql',
+    'alter table runtime.holds add column note text; select pg_sleep(3)',
+  ] as const;
+  const opening = (statementTimeoutMs: number): Database =>
+    openDatabase({ url: String(database.pool.options.connectionString), statementTimeoutMs, log: silentLog });
+  // The driver gives a statement up two seconds later.
+  const limited = opening(300);
+  const unlimited = opening(0);
+  try {
+    await expect(migrate(limited, { migrations: beside(slow), tries: 1 })).rejects.toThrow();
+    expect(await columnsOf('runtime.holds')).not.toContain('note');
+    expect(await migrate(unlimited, { migrations: beside(slow) })).toEqual(['9000-slow.sql']);
+  } finally {
+    await limited.close();
+    await unlimited.close();
+  }
+});

@@ -69,9 +69,23 @@ export function mismatchOf({
   return witnessId === followed.eventId ? null : 'rewritten';
 }
 
+/**
+ * For whoever looks into a log that its consumers need not follow to its end.
+ * @throws `log-mismatch` where it is another log than that of the database's consumers · `unavailable`
+ */
+export async function expectOwnLog(
+  eventStore: Pick<EventStore, 'identity'>,
+  { pool }: Pick<Database, 'pool'>,
+): Promise<void> {
+  const followed = await readFollowedLog(pool);
+  if (followed === undefined) return;
+  const { log } = await eventStore.identity();
+  if (log !== followed.log) throw logMismatch('otherLog');
+}
+
 const sentences: Readonly<Record<MismatchKind, string>> = {
   otherLog:
-    'This database holds the consumers of another log than the one it is given. Name the log that belongs to it, or begin with an empty database.',
+    'This database holds the consumers of another log than the one it is given. Name the log that belongs to it by EVENTSTORE_URL (or by none, where it is in PostgreSQL), or begin with an empty database.',
   otherEpoch:
     'The log was restored or mended since its consumers last took something in: their read models and processes may hold what it does not.',
   shorter:

@@ -2,7 +2,13 @@ import { randomUUID } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import type { StreamName } from '@daybook/kernel/event.ts';
 import type { EventStore } from '@daybook/kernel/ports/event-store.ts';
-import { collect, makeEvent, makeEvents, newStream } from '@daybook/test/contracts/event-store.subject.ts';
+import {
+  collect,
+  conflictOf,
+  makeEvent,
+  makeEvents,
+  newStream,
+} from '@daybook/test/contracts/event-store.subject.ts';
 import { follow } from '@daybook/test/contracts/event-store-read.clauses.ts';
 import { eventually } from '@daybook/test/support/eventually.ts';
 import { freshDatabase } from '@daybook/test/support/postgres.ts';
@@ -66,6 +72,15 @@ describe('event store in PostgreSQL', () => {
     expect(revision).toBe(2);
     expect(await store.append(stream, 'no-stream', events)).toEqual({ revision, position });
     expect(await collect(store.read(stream))).toHaveLength(3);
+  });
+
+  test('an id is unique in the whole log: one that another stream holds is a conflict', async () => {
+    const store = open();
+    const events = makeEvents(2);
+    await store.append(newStream(), 'no-stream', events);
+    const elsewhere = newStream();
+    await conflictOf(store.append(elsewhere, 'any', events));
+    expect(await collect(store.read(elsewhere))).toEqual([]);
   });
 
   test('a repeat through another process’s store has the first result', async () => {

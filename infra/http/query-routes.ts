@@ -36,8 +36,8 @@ export function queryRoutes<Db>(options: QueryRoutesOptions<Db>): Router {
   return router;
 }
 
-type Caller = Readonly<Pick<Principal, 'tenantId' | 'actor'>>;
-const anyone: Caller = { tenantId: 'public', actor: { kind: 'anonymous', id: 'anonymous' } };
+type Caller = Readonly<Pick<Principal, 'tenantId' | 'actor'> & { role: Principal['role'] | null }>;
+const anyone: Caller = { tenantId: 'public', actor: { kind: 'anonymous', id: 'anonymous' }, role: null };
 
 function handlerOf<Db>(
   query: Query<Db>,
@@ -47,7 +47,7 @@ function handlerOf<Db>(
   const { database, positions, clock, positionWaitMs = 5_000 } = options;
   const choose = representations(query.formats);
   return async (request: Request, response: Response) => {
-    const { tenantId, actor }: Caller = edgeOf(request).principal ?? anyone;
+    const { tenantId, actor, role }: Caller = edgeOf(request).principal ?? anyone;
     const represent = choose(request);
     const input = await read(request.params, queryStringOf(request));
     const minimum = minimumOf(request.headers['daybook-min-position']);
@@ -60,6 +60,7 @@ function handlerOf<Db>(
     const output = await query.run(database.forTenant(tenantId), input, {
       tenantId,
       actor,
+      role,
       now: clock.now(),
     });
     if (output === null) throw new ProblemError(edgeProblem('not-found'));

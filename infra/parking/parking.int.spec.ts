@@ -223,6 +223,21 @@ describe('a message that cannot be handled', () => {
     });
   });
 
+  test('retried and handled it holds its tenant no longer, though no further message comes', async () => {
+    bad.add('poison');
+    await note('a one', 'a poison', 'a two', 'b one');
+    const parked = await onlyParked(1);
+    const holds = () => opened.database.pool.query('select from runtime.holds');
+    expect(await holds()).toMatchObject({ rowCount: 1 });
+    bad.clear();
+    expect(await lot.retry(parked)).toBe(true);
+    await soon(async () => expect(await textsOf('a')).toEqual(['one', 'poison', 'two']));
+    await soon(async () => expect(await holds()).toMatchObject({ rowCount: 0 }));
+    await note('a three', 'b two');
+    await soon(async () => expect(await textsOf('a')).toEqual(['one', 'poison', 'two', 'three']));
+    await soon(async () => expect(await textsOf('b')).toEqual(['one', 'two']));
+  });
+
   test('ten thousand that wait come back in order, by windows', async () => {
     bad.add('poison');
     await note('a poison');

@@ -1,5 +1,5 @@
 import { coalesced } from '../database/coalesced.ts';
-import { quoted, snakeCase, viewName } from './sql-names.ts';
+import { quoted, snakeCase, tenantColumn, viewName } from './sql-names.ts';
 
 /** Runs SQL as one tenant; rows under their declared names. */
 export type RunSql = (
@@ -22,7 +22,7 @@ const mostKinds = 1_000;
 /**
  * Finds rows by a key. What one tenant asks for at the same time goes to the server in one statement: of a query for a
  * single row most of the cost is the statement's (`test/load/p17.ts`). Tenants never share one, since row-level security
- * goes by statement.
+ * goes by statement; the statement names the tenant all the same, and so hangs on no setting of its connection.
  */
 export function findTogether(run: RunSql): FindRow {
   type Find = (value: string) => Promise<Record<string, unknown> | undefined>;
@@ -33,11 +33,12 @@ export function findTogether(run: RunSql): FindRow {
     const text = `
       select found.* from unnest($1::text[]) wanted (value)
       cross join lateral (
-        select * from ${viewName(projection)} where ${quoted(snakeCase(column))} = wanted.value limit 1
+        select * from ${viewName(projection)}
+        where ${tenantColumn} = $2 and ${quoted(snakeCase(column))} = wanted.value limit 1
       ) found`;
     return coalesced<string, Record<string, unknown> | undefined>(
       async (values) => {
-        const rows = await run(tenantId, text, [[...new Set(values)]]);
+        const rows = await run(tenantId, text, [[...new Set(values)], tenantId]);
         const found = new Map(rows.map((row) => [row[column], row]));
         return values.map((value) => found.get(value));
       },

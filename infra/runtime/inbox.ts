@@ -127,6 +127,11 @@ function changesBy(
   ]);
 }
 
+/** Whether a batch brings nothing to record: nothing new, nothing refused, nobody who waits no more. */
+export function isIdle({ arrivals, poison }: Inbox, keys: SetAsideKeys | undefined): boolean {
+  return arrivals.length === 0 && poison === undefined && (keys?.freed.size ?? 0) === 0;
+}
+
 /** The checkpoint as it stands once a batch is written. */
 export function movedCheckpoint(
   checkpoint: Checkpoint,

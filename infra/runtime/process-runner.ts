@@ -19,6 +19,7 @@ import {
 } from './checkpoints.ts';
 import {
   holdsWith,
+  isIdle,
   movedCheckpoint,
   readInbox,
   storedInbox,
@@ -98,7 +99,7 @@ export function makeProcessRunner(options: ProcessRunnerOptions): ProcessRunner 
       const checkpoint = known.get(partition) ?? (await readCheckpoint(database.pool, consumer, partition));
       const inbox = await read(checkpoint);
       await failpoint('process.read');
-      if (inbox.arrivals.length === 0 && inbox.poison === undefined) return inbox;
+      if (isIdle(inbox, keys)) return inbox;
       const { position, holds } = advanced(checkpoint, inbox.arrivals);
       const allHolds = holdsWith(holds, checkpoint, inbox, {
         position,

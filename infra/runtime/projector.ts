@@ -11,6 +11,7 @@ import { advanced, readCheckpoint, type Checkpoint, type Consumer } from './chec
 import { foldBatch, touchesOf, type RowChanges, type Touch } from './fold-batch.ts';
 import {
   holdsWith,
+  isIdle,
   movedCheckpoint,
   readInbox,
   type Arrival,
@@ -100,7 +101,7 @@ export function makeProjector(options: ProjectorOptions): Projector {
           ? await readInbox(messages, checkpoint, projection.handles, options.codec)
           : { arrivals: [], poison };
       await failpoint('projector.read');
-      if (inbox.arrivals.length === 0 && inbox.poison === undefined) return inbox;
+      if (isIdle(inbox, keys)) return inbox;
       const beside = { isOwn, ...(keys === undefined ? {} : { keys }) };
       if (await settle(own, checkpoint, inbox, beside).catch(unlessOutdated(own))) return inbox;
       log.info('Somebody else moved the checkpoint; the batch begins anew.', {

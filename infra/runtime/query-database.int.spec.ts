@@ -6,6 +6,7 @@ import { eventually } from '@daybook/test/support/eventually.ts';
 import { silentLog } from '@daybook/test/support/silent-log.ts';
 import { memoryWakeups } from '../database/wakeups.ts';
 import { ensureCheckpoints, projectionConsumer, readCheckpoint } from './checkpoints.ts';
+import { findTogether } from './find-together.ts';
 import { followPositions, type Positions } from './positions.ts';
 import { openQueryDatabase, type QueryDatabase } from './query-database.ts';
 import { readModelRows } from './read-model-rows.ts';
@@ -88,6 +89,17 @@ describe('a tenant’s view', () => {
       asked.map((tenant) => [`note of ${tenant}`]),
     );
     await shared.close();
+  });
+
+  test('is kept by the statement that finds rows too, where no setting of the connection does it', async () => {
+    await write(at(1), ['ours', 'n1', 1], ['theirs', 'n2', 2]);
+    // The owner of the tables sees all rows.
+    const find = findTogether(async (_tenantId, text, values) => {
+      const { rows } = await opened.database.pool.query<Record<string, unknown>>(text, [...values]);
+      return rows.map((row) => ({ ...row, noteId: row['note_id'] }));
+    });
+    expect(await find('ours', 'testNotes', 'noteId', 'n1')).toMatchObject({ noteId: 'n1' });
+    expect(await find('ours', 'testNotes', 'noteId', 'n2')).toBeUndefined();
   });
 
   test('finds rows by a key, those asked for at once together, and none of another tenant', async () => {

@@ -101,7 +101,10 @@ export function receive(part: HeldPartition, fetched: Fetched, limit: number, le
   part.bell.ring();
 }
 
-/** The next batch for the handler: one that comes again, then released letters, then the log. Null for nothing. */
+/**
+ * The next batch for the handler: one that comes again, then released letters, then the log, of which it may have nothing
+ * but keys that were freed. Null for nothing.
+ */
 export function takeDelivery(part: HeldPartition, maxBatch: number): Delivery | null {
   if (part.again !== null) {
     const { again } = part;
@@ -128,7 +131,7 @@ function takeFromLog(part: HeldPartition, maxBatch: number): Delivery | null {
   }
   const covered = part.buffer.slice(0, taken);
   const last = covered.at(-1);
-  if (last === undefined) return null;
+  if (last === undefined && part.freed.size === 0) return null;
   part.buffer = part.buffer.slice(taken);
   const keys = { waiting: keysOf(covered, waiting), freed: part.freed };
   part.freed = new Set();
@@ -137,7 +140,7 @@ function takeFromLog(part: HeldPartition, maxBatch: number): Delivery | null {
     messages,
     waiting,
     covered,
-    next: last.offset + 1,
+    next: last === undefined ? part.from : last.offset + 1,
     ...(keys.waiting.size + keys.freed.size === 0 ? {} : { keys }),
   };
 }

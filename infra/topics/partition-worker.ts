@@ -61,7 +61,7 @@ function restOf(part: HeldPartition, context: WorkerContext): number {
 }
 
 async function deliver(part: HeldPartition, delivery: Delivery, context: WorkerContext): Promise<void> {
-  const verdict = delivery.messages.length === 0 ? done : await ask(part, delivery, context);
+  const verdict = tellsSomething(delivery) ? await ask(part, delivery, context) : done;
   if (verdict.do === 'done' && delivery.of === 'log' && delivery.waiting.length === 0) {
     await committed(part);
     part.attempts = 0;
@@ -76,6 +76,11 @@ async function deliver(part: HeldPartition, delivery: Delivery, context: WorkerC
   if (verdict.do === 'retry' || verdict.do === 'pause') await defer(part, delivery, verdict, context);
   else if (delivery.of === 'log') await settle(part, delivery, verdict, context);
   else await settleLetters(part, delivery, verdict, context);
+}
+
+/** Whether the handler has anything to learn of a delivery: messages, or keys of which nothing waits any more. */
+function tellsSomething(delivery: Delivery): boolean {
+  return delivery.messages.length > 0 || (delivery.of === 'log' && (delivery.keys?.freed.size ?? 0) > 0);
 }
 
 async function committed(part: HeldPartition): Promise<void> {

@@ -37,8 +37,8 @@ export type LogIdentity = Readonly<{ log: string; epoch: string }>;
  */
 export interface EventStore {
   /**
-   * Appends all events or none, in order, to one stream. The same event ids again give the first revision and position
-   * and write nothing, whatever is expected.
+   * Appends all events or none, in order, to one stream. The same event ids again in that stream give the first revision
+   * and position and write nothing, whatever is expected. That no two streams have an id in common is the caller's part.
    * @throws `revision-conflict` (fields: stream, expected, actual) · `unavailable` (nothing is known to be stored)
    *   · `timeout` (unknown whether stored; repeat with the same ids) · TypeError for what only a bug can bring: a
    *   malformed name, an id that is no lower-case uuid or stands twice in the batch, data that is not JSON

@@ -18,7 +18,7 @@ export type InMessage = OutMessage &
     attempt: number;
   }>;
 
-/** Messages of one partition, in order, never empty. */
+/** Messages of one partition, in order; none only where `keys` tells of keys that were freed and nothing came since. */
 export type Batch = Readonly<{
   topic: string;
   partition: number;

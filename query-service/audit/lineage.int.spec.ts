@@ -10,6 +10,7 @@ import { projectFromStore } from '@daybook/infra/runtime/project-from-store.ts';
 import { openQueryDatabase, type QueryDatabase } from '@daybook/infra/runtime/query-database.ts';
 import { ensureReadModel, showReadModel } from '@daybook/infra/runtime/read-models.ts';
 import { memoryVault } from '@daybook/infra/vault/memory.ts';
+import type { Role } from '@daybook/kernel/command.ts';
 import { beginning, type NewEvent, type StreamName } from '@daybook/kernel/event.ts';
 import type { EventStore } from '@daybook/kernel/ports/event-store.ts';
 import type { AnyProjection, Row } from '@daybook/kernel/projection.ts';
@@ -149,11 +150,12 @@ test('a sealed value shows that it is there', async () => {
 });
 
 describe('the query', () => {
-  const ask = async (parameters: Record<string, string>, tenantId = 'ours'): Promise<unknown> => {
+  const ask = async (parameters: Record<string, string>, role: Role = 'owner'): Promise<unknown> => {
+    const tenantId = 'ours';
     const query = explainRow({ lineage, readModels: allProjections.map(({ name }) => name) });
     const input = await query.input['~standard'].validate(parameters);
     if (input.issues !== undefined) throw new Error(JSON.stringify(input.issues));
-    const context = { tenantId, actor: { kind: 'user', id: 'ada' }, now: '' } as const;
+    const context = { tenantId, actor: { kind: 'user', id: 'ada' }, role, now: '' } as const;
     return query.run(queries.forTenant(tenantId), input.value, context);
   };
 
@@ -168,6 +170,22 @@ describe('the query', () => {
     expect(await ask({ readModel: 'products', key: 'nobody’s' })).toBeNull();
     expect(await ask({ readModel: 'timeline', key: 'no position' })).toBeNull();
     expect(await ask({ readModel: 'dailyChecks', key: 'no day' })).toBeNull();
+  });
+
+  test.each<[Role, boolean]>([
+    ['owner', true],
+    ['admin', true],
+    ['manager', false],
+    ['analyst', false],
+    ['auditor', false],
+  ])('shows an %s what was decided about parked things: %s', async (role, shown) => {
+    const projection = allProjections.find(({ name }) => name === 'parkedDecisions') as AnyProjection;
+    const [row] = await rowsOf('ours', projection);
+    const asked = ask({ readModel: 'parkedDecisions', key: String(row?.['parkedId']) }, role);
+    if (shown)
+      expect(await asked).toMatchObject({ readModel: 'parkedDecisions', row: { reason: row?.['reason'] } });
+    else await expect(asked).rejects.toMatchObject({ problem: { status: 403, code: 'forbidden' } });
+    expect(await ask({ readModel: 'products', key: 'nobody’s' }, role)).toBeNull();
   });
 
   test.each([

@@ -4,7 +4,7 @@ import type { Explained, Explanation } from '@daybook/infra/lineage/explanation.
 import type { TenantDb } from '@daybook/infra/runtime/query-database.ts';
 import { defineQuery, type Query } from '@daybook/kernel/query.ts';
 import type { QueryPorts } from '../query-ports.ts';
-import { observers } from '../shared/access.ts';
+import { maySee, observers } from '../shared/access.ts';
 import { limit } from '../shared/lists.ts';
 import { explanationView } from './lineage-view.ts';
 
@@ -27,7 +27,8 @@ export function explainRow({ lineage, readModels }: QueryPorts): Query<TenantDb>
     }),
     output: explanationView,
     reads: readModels,
-    run: async (_db: TenantDb, { readModel, key, column, limit: most }, { tenantId }) => {
+    run: async (_db: TenantDb, { readModel, key, column, limit: most }, { tenantId, role }) => {
+      if (!maySee(role, readModel)) throw new ProblemError(edgeProblem('forbidden'));
       const about = { tenantId, readModel, key, most, ...(column === undefined ? {} : { column }) };
       const explanation = explanationOr404(await lineage.explain(about), readModel);
       return explanation === null ? null : explanationView.parse(explanation);

@@ -38,11 +38,11 @@ export const marketOverview: Query<TenantDb> = defineQuery({
     checksPerDay: z.array(day).meta({ description: 'The last fourteen days (UTC), oldest first.' }),
   }),
   reads: ['products', 'dailyChecks'],
-  run: async (db: TenantDb, _input, { now }) => {
+  run: async (db: TenantDb, _input, { now, tenantId }) => {
     const [products, moves, failingSources, days] = await Promise.all([
-      countProducts(db),
+      countProducts(db, tenantId),
       biggestMoves(db, later(now, -7 * dayMs)),
-      sourcesThatFail(db),
+      sourcesThatFail(db, tenantId),
       db
         .from<z.output<typeof day>>('dailyChecks')
         .where('day', '>', later(now, -daysShown * dayMs).slice(0, 10)),
@@ -58,14 +58,17 @@ export const marketOverview: Query<TenantDb> = defineQuery({
 
 type Counts = Readonly<Record<'active' | 'paused' | 'stopped' | 'withPrice' | 'failing', number>>;
 
-async function countProducts(db: TenantDb): Promise<Counts> {
-  const [counts] = await db.sql<Counts>(`
+async function countProducts(db: TenantDb, tenantId: string): Promise<Counts> {
+  const [counts] = await db.sql<Counts>(
+    `
     select count(*) filter (where status = 'active') as active,
            count(*) filter (where status = 'paused') as paused,
            count(*) filter (where status = 'stopped') as stopped,
            count(*) filter (where status <> 'stopped' and amount_minor is not null) as with_price,
            count(*) filter (where status <> 'stopped' and last_outcome <> 'price') as failing
-    from read.products`);
+    from read.products where tenant_id = $1`,
+    [tenantId],
+  );
   return counts ?? { active: 0, paused: 0, stopped: 0, withPrice: 0, failing: 0 };
 }
 
@@ -79,17 +82,20 @@ function biggestMoves(db: TenantDb, since: string): Promise<ProductRow[]> {
     .limit(movesShown);
 }
 
-function sourcesThatFail(db: TenantDb): Promise<z.output<typeof failingSource>[]> {
-  return db.sql(`
+function sourcesThatFail(db: TenantDb, tenantId: string): Promise<z.output<typeof failingSource>[]> {
+  return db.sql(
+    `
     select source, host, count(*) as products,
            count(*) filter (where last_outcome <> 'price') as failing,
            array_agg(distinct last_outcome order by last_outcome) filter (where last_outcome <> 'price') as outcomes
     from read.products
-    where status = 'active' and last_outcome is not null
+    where tenant_id = $1 and status = 'active' and last_outcome is not null
     group by source, host
     having count(*) filter (where last_outcome <> 'price') > 0
     order by failing desc, host
-    limit 20`);
+    limit 20`,
+    [tenantId],
+  );
 }
 
 /** Days without a check are shown too. */

@@ -134,17 +134,6 @@ export const appendClauses: readonly Clause<EventStoreSubject>[] = [
     },
   },
   {
-    name: 'id-of-another-stream',
-    sentence: 'an id is unique in the whole log: one that another stream holds is a conflict',
-    run: async ({ store }) => {
-      const events = makeEvents(2);
-      await store.append(newStream(), 'no-stream', events);
-      const elsewhere = newStream();
-      await conflictOf(store.append(elsewhere, 'any', events));
-      assert.deepEqual(await collect(store.read(elsewhere)), []);
-    },
-  },
-  {
     name: 'keeps-data',
     sentence:
       'data and metadata come back as they were written, any JSON, and do not follow the writer’s objects',

@@ -84,7 +84,7 @@ export const concurrencyClauses: readonly Clause<EventStoreSubject>[] = [
         Promise.all([store.append(shared, 'any', makeEvents(2)), store.append(shared, 'any', makeEvents(1))]),
         conflictOf(store.append(full, 'no-stream', makeEvents(1))),
         conflictOf(store.append(newStream(), 'stream-exists', makeEvents(1))),
-        conflictOf(store.append(newStream(), 'any', [...makeEvents(1), known[0]])),
+        conflictOf(store.append(full, 'any', [...makeEvents(1), known[0]])),
         conflictOf(store.append(newStream(), 7, makeEvents(1))),
       ]);
       assert.deepEqual(placeOf(repeat), placeOf(first));

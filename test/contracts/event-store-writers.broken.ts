@@ -1,7 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { DaybookError } from '@daybook/kernel/errors.ts';
 import { appending, expecting, mapped, reading, type BentStore } from './event-store.bend.ts';
-import { collect } from './event-store.subject.ts';
 
 /** Stores that writers cannot rely on, alone or beside others. */
 export const bentWriters: readonly BentStore[] = [
@@ -14,19 +13,6 @@ export const bentWriters: readonly BentStore[] = [
     name: 'checks no revision from the third on',
     caughtBy: 'agrees-with-a-model',
     make: () => expecting((expected) => (typeof expected === 'number' && expected >= 3 ? 'any' : expected)),
-  },
-  {
-    name: 'knows ids of one stream only',
-    caughtBy: 'id-of-another-stream',
-    make: () => (store) =>
-      appending(store, async (stream, expected, events) => {
-        const log = await collect(store.readAll());
-        const elsewhere = new Set(log.filter((event) => event.stream !== stream).map(({ id }) => id));
-        const own = mapped(events, (event) =>
-          elsewhere.has(event.id) ? { ...event, id: randomUUID() } : event,
-        );
-        return store.append(stream, expected, own);
-      }),
   },
   {
     name: 'drops the trace context',

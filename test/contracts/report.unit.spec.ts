@@ -17,10 +17,12 @@ describe('contract suites', () => {
   test('every adapter that the report names has a spec that runs the suite', () => {
     for (const { port, adapters } of suites) {
       for (const [adapter, file] of Object.entries(adapters)) {
-        const spec = readFileSync(join(import.meta.dirname, file), 'utf8').replaceAll(/\s+/g, ' ');
+        const spec = readFileSync(join(import.meta.dirname, file), 'utf8')
+          .replaceAll(/\s+/g, ' ')
+          .replaceAll('( ', '(');
         expect([file, spec]).toEqual([
           file,
-          expect.stringMatching(new RegExp(`registerContract\\( ?'${port}', '${adapter}',`)),
+          expect.stringContaining(`registerContract('${port}', '${adapter}',`),
         ]);
       }
     }

@@ -29,6 +29,7 @@ export const suites: readonly Suite[] = [
     adapters: {
       memory: 'event-store.contract.unit.spec.ts',
       postgres: 'event-store.postgres.int.spec.ts',
+      'EventStoreDB (stand-in)': 'event-store.event-store-db.int.spec.ts',
     },
     broken: brokenEventStores,
   },

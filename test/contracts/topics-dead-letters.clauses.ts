@@ -175,7 +175,9 @@ export const deadLetterClauses: readonly Clause<TopicsSubject>[] = [
       const consumer = consume(topics, (batch) => handle(batch));
       await soon(subject, async () => expect(await lettersOf(topics)).toEqual(['a1']));
       let failures = 0;
-      handle = () => {
+      handle = ({ messages }) => {
+        // That nothing of the key waits any more is told by a batch without messages.
+        if (messages.length === 0) return done;
         failures += 1;
         if (failures < 3) throw new Error('broken');
         return done;

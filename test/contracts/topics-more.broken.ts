@@ -134,6 +134,19 @@ export const parkingFaults: readonly Fault[] = [
     }),
   },
   {
+    name: 'tells of free keys only with a message',
+    clause: 'tells-what-is-free',
+    port: (topics) => ({
+      run: (name, group, handler, options) =>
+        topics.run(
+          name,
+          group,
+          (batch) => (batch.messages.length === 0 ? Promise.resolve(done) : handler(batch)),
+          options,
+        ),
+    }),
+  },
+  {
     name: 'parks nothing a second time',
     clause: 'parks-again',
     ledger: (ledger) => ({

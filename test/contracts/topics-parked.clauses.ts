@@ -46,6 +46,24 @@ export const parkedClauses: readonly Clause<TopicsSubject>[] = [
     },
   },
   {
+    name: 'tells-what-is-free',
+    sentence: 'that nothing of a key waits any more is told at once, though no further message comes',
+    run: async (subject) => {
+      const { topics } = subject;
+      await begin(subject, 'a1', 'a2');
+      const bad = new Set(['a1']);
+      const consumer = consume(topics, parking(bad));
+      await soon(subject, async () => expect(await lettersOf(topics)).toEqual(['a1', 'a2']));
+      bad.clear();
+      await topics.release((await oldest(topics)).id);
+      await soon(subject, () =>
+        expect(consumer.batches.flatMap(({ keys }) => [...(keys?.freed ?? [])])).toEqual(['a']),
+      );
+      await consumer.stop();
+      expect(consumer.batches.at(-1)?.messages).toEqual([]);
+    },
+  },
+  {
     name: 'skips-in-order',
     sentence: 'a skipped message never comes again, what waited behind it comes in order, then what is later',
     run: async (subject) => {

@@ -133,8 +133,7 @@ export function lineageSuite(stage: () => Stage): void {
 
     test('daybook explain says the same to the operator, and whose row it is', async () => {
       const run = async (...args: string[]): Promise<[unknown, string]> => {
-        const { system } = stage();
-        const command = startDaybook(['explain', ...args], { DAYBOOK_DATA: system.folder });
+        const command = startDaybook(['explain', ...args], stage().env);
         return [await command.ended, command.output()];
       };
       const [code, text] = await run('products', productId, '--column', 'amountMinor');

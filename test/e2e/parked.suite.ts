@@ -178,8 +178,8 @@ async function withDatabase(url: string, work: (database: Database) => Promise<v
 }
 
 /** Runs a command beside the system; answers with what it printed. */
-async function daybook({ system }: Stage, ...args: readonly string[]): Promise<string> {
-  const one = startDaybook([...args, '--data', system.folder], { DAYBOOK_DATA: system.folder });
+async function daybook({ system, env }: Stage, ...args: readonly string[]): Promise<string> {
+  const one = startDaybook([...args, '--data', system.folder], env);
   await one.ended;
   return one.output();
 }

@@ -25,6 +25,8 @@ export type Page<Item> = Readonly<{ items: readonly Item[]; next: string | null 
 export type Stage = Readonly<{
   mode: Mode;
   system: System;
+  /** What commands need to find the same installation. */
+  env: Readonly<Record<string, string>>;
   shop: RunningShop;
   /** Lets so many milliseconds pass in the shop. */
   letPass: (ms: number) => void;
@@ -55,6 +57,7 @@ export async function openStage(mode: Mode, env: Readonly<Record<string, string>
   return {
     mode,
     system,
+    env: { ...env, DAYBOOK_DATA: system.folder },
     shop,
     letPass: (ms) => {
       elapsed += ms;

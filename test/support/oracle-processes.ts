@@ -45,7 +45,7 @@ export async function processesFollowTheLog(
       ...arePublished(process, expected.effects, messages),
     );
   }
-  return [...wrong, ...requestsAreAskedForOnce(messages)];
+  return [...wrong, ...requestsAreAskedForOnce(messages), ...schedulesRunOnce(messages)];
 }
 
 const instancesSql = `
@@ -148,6 +148,21 @@ function requestsAreAskedForOnce({ byTopic }: Messages): readonly string[] {
     const { requestId } = data as { requestId: string };
     if ((messageOf.get(requestId) ?? id) !== id) wrong.push(`request ${requestId} was asked for twice`);
     messageOf.set(requestId, id);
+  }
+  return wrong;
+}
+
+/** Each time of a schedule asks once: two requests for a product by timers that were due at one moment are a doubled run. */
+export function schedulesRunOnce({ byTopic }: Messages): readonly string[] {
+  const requestAt = new Map<string, string>();
+  const wrong: string[] = [];
+  for (const { type, data, metadata } of [...byTopic.values()].flat()) {
+    const last = metadata.steps?.at(-1);
+    if (type !== 'ScrapeRequested' || last?.kind !== 'timer') continue;
+    const { requestId, productId } = data as { requestId: string; productId: string };
+    const run = `${productId} at ${last.at}`;
+    if ((requestAt.get(run) ?? requestId) !== requestId) wrong.push(`the check of ${run} was run twice`);
+    requestAt.set(run, requestId);
   }
   return wrong;
 }

@@ -1,0 +1,95 @@
+import {
+  AccessDeniedError,
+  CancelledError,
+  DeadlineExceededError,
+  MaxAppendSizeExceededError,
+  NotLeaderError,
+  StreamDeletedError,
+  TimeoutError,
+  UnavailableError,
+  UnknownError,
+} from '@eventstore/db-client';
+import { DaybookError, isDaybookError } from '@daybook/kernel/errors.ts';
+
+type Translation = Readonly<{ of: readonly Kind[]; error: (cause: Error) => Error }>;
+
+// eslint-disable-next-line @typescript-eslint/no-explicit-any
+type Kind = abstract new (...of: any[]) => Error;
+
+const later = 'later' as const;
+
+/** What the driver throws, and what it means to callers of the port. */
+const translations: readonly Translation[] = [
+  {
+    of: [UnavailableError, CancelledError],
+    error: (cause) =>
+      new DaybookError('unavailable', 'EventStoreDB cannot be reached.', { retry: later, cause }),
+  },
+  {
+    of: [NotLeaderError],
+    error: (cause) =>
+      new DaybookError('unavailable', 'EventStoreDB has another leader; the connection moves there.', {
+        retry: 'now',
+        cause,
+      }),
+  },
+  {
+    of: [DeadlineExceededError, TimeoutError],
+    error: (cause) => noAnswer(cause),
+  },
+  {
+    of: [AccessDeniedError],
+    error: (cause) =>
+      new DaybookError(
+        'unavailable',
+        'EventStoreDB refuses the credentials of EVENTSTORE_URL, or they may not do this.',
+        { retry: later, cause },
+      ),
+  },
+  {
+    of: [StreamDeletedError],
+    error: (cause) =>
+      new DaybookError('log-mismatch', 'A stream was deleted in EventStoreDB; Daybook never deletes any.', {
+        cause,
+      }),
+  },
+  {
+    of: [MaxAppendSizeExceededError],
+    error: (cause) =>
+      new TypeError(
+        `EventStoreDB takes at most ${String((cause as Error & { maxAppendSize?: number }).maxAppendSize)} bytes in one append.`,
+        { cause },
+      ),
+  },
+];
+
+/** What a driver's error means. Anything unknown is `unavailable`: the store did not do what it was asked. */
+export function translateStoreError(error: unknown): Error {
+  if (isDaybookError(error) || error instanceof TypeError) return error;
+  const known = translations.find(({ of }) => of.some((kind) => error instanceof kind));
+  if (known !== undefined) return known.error(error as Error);
+  return new DaybookError('unavailable', 'EventStoreDB answered with a failure.', {
+    retry: later,
+    cause: error,
+  });
+}
+
+/** No answer came: what was asked may or may not have been done. */
+export function noAnswer(cause?: unknown): DaybookError {
+  return new DaybookError('timeout', 'EventStoreDB did not answer in time.', {
+    retry: later,
+    ...(cause === undefined ? {} : { cause }),
+  });
+}
+
+/** Whether the log has no event at the position that was asked for, neither there nor cut through. */
+export function isInvalidPosition(error: unknown): boolean {
+  return (
+    isDaybookError(error) &&
+    error.cause instanceof UnknownError &&
+    Number(error.cause.code) === invalidArgument
+  );
+}
+
+/** gRPC's INVALID_ARGUMENT. */
+const invalidArgument = 3;

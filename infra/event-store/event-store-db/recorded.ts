@@ -1,0 +1,72 @@
+import type { AllStreamRecordedEvent, RecordedEvent as StoredEvent } from '@eventstore/db-client';
+import { DaybookError } from '@daybook/kernel/errors.ts';
+import type { Metadata, Position, RecordedEvent, StreamName } from '@daybook/kernel/event.ts';
+import { toPosition } from '../position.ts';
+
+/** What the store's metadata holds beside ours: for its own pages, and to know one's own append again. */
+export type StoredMetadata = Metadata &
+  Readonly<{
+    /** Under these names EventStoreDB's pages and projections look for them. */
+    $correlationId: string;
+    $causationId?: string;
+    /** One for each call of `append`; what is read back with it was written by that call. */
+    appendId: string;
+  }>;
+
+/** The metadata to store. */
+export function storedMetadata(metadata: Metadata, appendId: string): StoredMetadata {
+  const { correlationId, causationId } = metadata;
+  return {
+    ...metadata,
+    $correlationId: correlationId,
+    ...(causationId === undefined ? {} : { $causationId: causationId }),
+    appendId,
+  };
+}
+
+/** Events of the server itself, such as statistics and metadata of streams. */
+export function isSystemEvent({ type }: Pick<StoredEvent, 'type'>): boolean {
+  return type.startsWith('$');
+}
+
+/** Position of an event, by the log position that its store gives. */
+export function positionOf({ position }: Pick<AllStreamRecordedEvent, 'position'>): Position {
+  return toPosition(String(position.commit));
+}
+
+/** The driver's position of one of ours. */
+export function logPosition(position: Position): Readonly<{ commit: bigint; prepare: bigint }> {
+  if (!/^\d{20}$/.test(position)) throw new TypeError('A position of another store.');
+  return { commit: BigInt(position), prepare: BigInt(position) };
+}
+
+/** What servers before 23.10 give as the position of an event that is read from its stream. */
+const noPosition = 2n ** 64n - 1n;
+
+/** An event of the store as one of ours. @throws DaybookError `configuration-invalid` for a server that is too old */
+export function toRecorded(event: StoredEvent): RecordedEvent & Readonly<{ appendId?: string }> {
+  const { position } = event as unknown as AllStreamRecordedEvent;
+  if (position.commit === noPosition) {
+    throw new DaybookError(
+      'configuration-invalid',
+      'EVENTSTORE_URL names a server that gives no positions with the events of a stream: EventStoreDB 23.10 or later is needed.',
+    );
+  }
+  const {
+    $correlationId: _,
+    $causationId: __,
+    appendId,
+    ...metadata
+  } = (event.metadata ?? {}) as StoredMetadata;
+  return {
+    id: event.id,
+    type: event.type,
+    data: event.data,
+    metadata,
+    stream: event.streamId as StreamName,
+    revision: Number(event.revision),
+    position: toPosition(String(position.commit)),
+    recordedAt: event.created.toISOString(),
+    ...((appendId as string | undefined) === undefined ? {} : { appendId }),
+  };
+}
