@@ -51,6 +51,7 @@ export const suites: readonly Suite[] = [
     adapters: {
       memory: 'schema-registry.contract.unit.spec.ts',
       postgres: 'schema-registry.postgres.int.spec.ts',
+      confluent: 'schema-registry.confluent.engines.spec.ts',
     },
     broken: brokenSchemaRegistries,
   },
