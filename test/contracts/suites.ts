@@ -36,7 +36,11 @@ export const suites: readonly Suite[] = [
   {
     port: 'topics',
     clauses: topicsClauses,
-    adapters: { memory: 'topics.contract.unit.spec.ts', postgres: 'topics.postgres.int.spec.ts' },
+    adapters: {
+      memory: 'topics.contract.unit.spec.ts',
+      postgres: 'topics.postgres.int.spec.ts',
+      kafka: 'topics.kafka.engines.spec.ts',
+    },
     broken: brokenTopics,
   },
   {

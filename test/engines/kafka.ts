@@ -2,7 +2,8 @@ import { execFile } from 'node:child_process';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { Kafka, logLevel } from 'kafkajs';
+import { kafkaClient } from '@daybook/infra/topics/kafka-client.ts';
+import { silentLog } from '../support/silent-log.ts';
 import { startEngine, type Engine } from './engine.ts';
 import { fetchKafka } from './fetch.ts';
 
@@ -40,14 +41,8 @@ export async function startKafka(): Promise<Engine> {
 
 /** Throws where no broker of a list answers that it leads a cluster. */
 export async function brokerAnswers(brokers: string): Promise<void> {
-  const kafka = new Kafka({
-    brokers: brokers.split(','),
-    logLevel: logLevel.NOTHING,
-    connectionTimeout: 2_000,
-    requestTimeout: 5_000,
-    retry: { retries: 0 },
-  });
-  const admin = kafka.admin();
+  const kafka = kafkaClient({ brokers: brokers.split(',') }, 'engines of tests', silentLog);
+  const admin = kafka.admin({ retry: { retries: 0 } });
   try {
     await admin.connect();
     const { brokers: alive } = await admin.describeCluster();
