@@ -14,7 +14,7 @@ const project = (tier, more = {}) => ({
 });
 
 export default {
-  projects: [project('unit'), project('int'), project('e2e'), project('faults')],
+  projects: [project('unit'), project('int'), project('e2e'), project('faults'), project('engines')],
   testTimeout: 30_000,
   collectCoverageFrom: [
     '{kernel,schemas,infra,command-service,projectors,query-service,sagas,scrapers,cli}/**/*.ts',

@@ -17,6 +17,7 @@ import {
   checkMail,
   checkNode,
   checkPort,
+  checkRegistry,
 } from './checks.ts';
 import { lines } from './commands/doctor.ts';
 
@@ -89,6 +90,16 @@ describe('the doctor', () => {
     const url = server.url.replace('//', '//ada:lovelace@');
     const gone = await checkEventStore(configOf({ EVENTSTORE_URL: url }));
     expect(gone).toMatchObject({ verdict: 'wrong', todo: expect.stringContaining('EVENTSTORE_URL') });
+    expect(JSON.stringify(gone)).not.toContain('lovelace');
+  });
+
+  test('sees whether the schema registry is reached', async () => {
+    expect((await checkRegistry(configOf())).verdict).toBe('well');
+    const { port, close } = await listening();
+    await close();
+    const url = `http://ada:lovelace@127.0.0.1:${port}`;
+    const gone = await checkRegistry(configOf({ SCHEMA_REGISTRY_URL: url }));
+    expect(gone).toMatchObject({ verdict: 'wrong', todo: expect.stringContaining('SCHEMA_REGISTRY_URL') });
     expect(JSON.stringify(gone)).not.toContain('lovelace');
   });
 

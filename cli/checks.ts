@@ -121,6 +121,19 @@ export async function checkEventStore({ eventStore: { url } }: DaybookConfig): P
   }
 }
 
+/** The schema registry, where it is not in the database. */
+export async function checkRegistry({ registry: { url } }: DaybookConfig): Promise<Finding> {
+  if (url === undefined) return well('Schema registry', 'in the database');
+  const { confluentSchemaRegistry } = await import('@daybook/infra/registry/confluent.ts');
+  try {
+    await confluentSchemaRegistry({ url }).versions('daybook');
+    return well('Schema registry', 'answers');
+  } catch (error) {
+    const says = tell(error).sentence.split('\n', 1)[0] ?? '';
+    return wrong('Schema registry', says, 'Start it, or correct SCHEMA_REGISTRY_URL.');
+  }
+}
+
 /** Why the database does not answer, on one line. */
 function told(error: unknown): string {
   return tell(translateDatabaseError(error)).sentence.split('\n', 1)[0] ?? '';

@@ -16,7 +16,7 @@ import { diskObjects } from './objects/disk-objects.ts';
 import { guardedHttp } from './outbound/guarded-http.ts';
 import type { Platform } from './platform.ts';
 import { makeMessageCodec } from './registry/codec.ts';
-import { postgresSchemaRegistry } from './registry/postgres.ts';
+import { openRegistry } from './registry/open-registry.ts';
 import { relayInDatabase } from './relay/relay-output.ts';
 import { accessTokens, type AccessTokens } from './tokens/access-tokens.ts';
 import { sharedSecretRing } from './tokens/key-ring.ts';
@@ -29,6 +29,7 @@ export const platformSettings = daybookSettings.pick({
   installation: true,
   database: true,
   eventStore: true,
+  registry: true,
   vault: true,
   mail: true,
   outbound: true,
@@ -77,7 +78,7 @@ export async function openPlatform(options: PlatformOptions): Promise<Platform> 
   const eventStore = contractStore(stored, vault);
   const identity = options.instance === undefined ? {} : { instance: options.instance };
   const topics = postgresTopics({ database, wakeups, log, ...identity });
-  const registry = postgresSchemaRegistry(database);
+  const registry = await openRegistry(config.registry, database);
   const outbound = guardedHttp({ allowHosts: config.outbound.allowHosts, log });
   const open = [outbound, topics, eventStore, wakeups, database];
   let logWatch: LogWatch;

@@ -1,12 +1,13 @@
 /**
- * Runs the tests: `node test/run.ts [unit|int|e2e|faults|all|everything] [jest arguments]`; `all` are the first three,
- * `everything` is with faults. Starts the one PostgreSQL that tests share, hands everything else to jest, and ends with
- * one line `N passed, N failed`. With `--write`, pages that tests compare with what is so are written anew.
+ * Runs the tests: `node test/run.ts [unit|int|e2e|faults|engines|all|everything] [jest arguments]`; `all` are the first three,
+ * `everything` is all of them. Starts the one PostgreSQL that tests share, and for `engines` the broker and the registry,
+ * hands everything else to jest, and ends with one line `N passed, N failed`. With `--write`, pages that tests compare with what is so are written anew.
  */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { startSharedEngines } from './engines/shared.ts';
 import { startTestPostgres } from './support/global-setup.ts';
 
 /** What runs together. End-to-end suites start whole systems: they run by themselves, one at a time. */
@@ -15,7 +16,12 @@ const rounds: readonly { tiers: readonly string[]; arguments: readonly string[] 
   { tiers: ['e2e'], arguments: ['--maxWorkers=1', '--coverage=false'] },
   // Cases of faults mostly wait, for leases and for processes: some stand it side by side.
   { tiers: ['faults'], arguments: ['--maxWorkers=4', '--coverage=false'] },
+  // Suites against real engines share one broker, each with topics of its own.
+  { tiers: ['engines'], arguments: ['--maxWorkers=2', '--coverage=false'] },
 ];
+
+/** Tiers that no other one brings with it. */
+const apart = ['faults', 'engines'];
 const root = resolve(import.meta.dirname, '..');
 
 /** The part of jest's report that the closing line is made of. */
@@ -42,12 +48,18 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) {
 }
 
 const stop = tier === 'unit' ? undefined : await startTestPostgres();
+const stopEngines = ['engines', 'everything'].includes(tier)
+  ? await startSharedEngines().catch(async (error: unknown) => {
+      await stop?.();
+      throw error;
+    })
+  : undefined;
 const results = await mkdtemp(join(tmpdir(), 'daybook-results-'));
 const total = { passed: 0, failed: 0, skipped: 0 };
 try {
   for (const round of rounds) {
     const tiers = round.tiers.filter(
-      (name) => tier === 'everything' || tier === name || (tier === 'all' && name !== 'faults'),
+      (name) => tier === 'everything' || tier === name || (tier === 'all' && !apart.includes(name)),
     );
     if (tiers.length === 0 || told.signal.aborted) continue;
     const outcome = join(results, `${tiers.join('-')}.json`);
@@ -65,10 +77,12 @@ try {
   }
 } finally {
   await rm(results, { recursive: true, force: true });
+  await stopEngines?.();
   await stop?.();
 }
 const { passed, failed, skipped } = total;
-if (passed === 0) process.exitCode = 1;
+// Where engines are not to be had, all of their suites are skipped.
+if (passed === 0 && (tier !== 'engines' || skipped === 0)) process.exitCode = 1;
 process.stdout.write(
   `${String(passed)} passed, ${String(failed)} failed${skipped === 0 ? '' : `, ${String(skipped)} skipped`}\n`,
 );

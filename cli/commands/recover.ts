@@ -7,7 +7,7 @@ import { contractStore } from '@daybook/infra/event-store/contract-store.ts';
 import { expectLogInDatabase } from '@daybook/infra/event-store/open-store.ts';
 import { postgresEventStore } from '@daybook/infra/event-store/postgres.ts';
 import { makeMessageCodec } from '@daybook/infra/registry/codec.ts';
-import { postgresSchemaRegistry } from '@daybook/infra/registry/postgres.ts';
+import { openRegistry } from '@daybook/infra/registry/open-registry.ts';
 import { postgresVault } from '@daybook/infra/vault/postgres.ts';
 import { exclusiveDatabase, expectOwnData, invocation, logFile, openLog } from '../invocation.ts';
 import type { FolderOptions } from '../program.ts';
@@ -18,6 +18,7 @@ const settings = daybookSettings.pick({
   installation: true,
   database: true,
   eventStore: true,
+  registry: true,
   vault: true,
   telemetry: true,
 });
@@ -47,7 +48,7 @@ export async function recover(options: FolderOptions): Promise<ExitCode> {
       database,
       applicationName,
       eventStore,
-      codec: makeMessageCodec({ registry: postgresSchemaRegistry(database) }),
+      codec: makeMessageCodec({ registry: await openRegistry(config.registry, database) }),
       processes: allProcesses,
       log,
     });

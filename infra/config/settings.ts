@@ -65,6 +65,15 @@ export const eventStoreSettings = z.object({
   ),
 });
 
+export const registrySettings = z.object({
+  url: variable(httpUrl.optional(), {
+    name: 'SCHEMA_REGISTRY_URL',
+    about:
+      'Schema registry with Confluent’s API (Confluent, Apicurio, Karapace) for the schemas of topics, with credentials as user info. Without it they are registered in PostgreSQL.',
+    secret: 'theirs',
+  }),
+});
+
 export const httpSettings = z.object({
   port: variable(wholeNumber(0, 65_535).default(4_000), {
     name: 'PORT',
@@ -304,6 +313,7 @@ export const settings = {
   installation: installationSettings,
   database: databaseSettings,
   eventStore: eventStoreSettings,
+  registry: registrySettings,
   http: httpSettings,
   rateLimits: rateLimitSettings,
   tokens: tokenSettings,

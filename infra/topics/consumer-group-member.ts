@@ -265,6 +265,7 @@ export async function runMember(options: MemberOptions): Promise<void> {
     for (const part of parts.values()) part.bell.ring();
   };
   signal.addEventListener('abort', onAbort, { once: true });
+  ledger.onNews?.(hungry.ring);
   const renewal = synchronising();
   try {
     await Promise.all([fetching(), forwarding()]);

@@ -73,6 +73,8 @@ export type GroupLedger = Readonly<{
    * process ask within some milliseconds is one question to the engine. Absent where a fetch costs as little.
    */
   news?(wants: readonly Want[]): Promise<boolean>;
+  /** Takes what to call when there may be something to fetch. Absent where those who publish say so. */
+  onNews?(ring: () => void): void;
   /** Records progress; answers with the partitions whose claim held. */
   commit(moves: readonly (Claim & { next: number })[]): Promise<ReadonlySet<number>>;
   /** False where the claim is lost; then nothing changed. */

@@ -36,7 +36,11 @@ export const suites: readonly Suite[] = [
   {
     port: 'topics',
     clauses: topicsClauses,
-    adapters: { memory: 'topics.contract.unit.spec.ts', postgres: 'topics.postgres.int.spec.ts' },
+    adapters: {
+      memory: 'topics.contract.unit.spec.ts',
+      postgres: 'topics.postgres.int.spec.ts',
+      kafka: 'topics.kafka.engines.spec.ts',
+    },
     broken: brokenTopics,
   },
   {
@@ -51,6 +55,7 @@ export const suites: readonly Suite[] = [
     adapters: {
       memory: 'schema-registry.contract.unit.spec.ts',
       postgres: 'schema-registry.postgres.int.spec.ts',
+      confluent: 'schema-registry.confluent.engines.spec.ts',
     },
     broken: brokenSchemaRegistries,
   },

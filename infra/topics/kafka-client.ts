@@ -1,0 +1,102 @@
+import { createRequire } from 'node:module';
+import { DaybookError, isDaybookError } from '@daybook/kernel/errors.ts';
+import type { Log } from '@daybook/kernel/ports/outside.ts';
+import { Kafka, logLevel, type KafkaConfig } from 'kafkajs';
+
+/** Of the configuration. */
+export type KafkaSettings = Readonly<{
+  /** `host:port` of some brokers of the cluster. */
+  brokers: readonly string[];
+  /** TLS with the system's authorities, or with `ca` (PEM). Absent: none. */
+  tls?: Readonly<{ ca?: string }>;
+  sasl?: Readonly<{
+    mechanism: 'plain' | 'scram-sha-256' | 'scram-sha-512';
+    username: string;
+    password: string;
+  }>;
+}>;
+
+/** Failures of the client are told within some seconds: those who call repeat at their own pace. */
+const retry = { initialRetryTime: 100, maxRetryTime: 1_000, retries: 5 };
+const connectionTimeout = 3_000;
+const requestTimeout = 10_000;
+
+/** A connection to a cluster; nothing is sent before its producers, consumers and admins are connected. */
+export function kafkaClient(settings: KafkaSettings, name: string, log: Log): Kafka {
+  restTimers();
+  const { brokers, tls, sasl } = settings;
+  return new Kafka({
+    clientId: name,
+    brokers: [...brokers],
+    retry,
+    connectionTimeout,
+    requestTimeout,
+    ...(tls === undefined ? {} : { ssl: tls.ca === undefined ? true : { ca: [tls.ca] } }),
+    ...(sasl === undefined ? {} : { sasl: sasl as NonNullable<KafkaConfig['sasl']> }),
+    logLevel: logLevel.INFO,
+    // It calls ordinary answers errors, such as a coordinator that is loading. What matters is thrown.
+    logCreator:
+      () =>
+      ({ namespace, log: { message, error } }) => {
+        log.debug('The client of Kafka says something.', { namespace, says: message, reason: String(error) });
+      },
+  });
+}
+
+/** Errors of kafkajs that waiting does not help, by their type in the protocol. */
+const hopeless = new Set(['MESSAGE_TOO_LARGE', 'RECORD_LIST_TOO_LARGE', 'INVALID_RECORD']);
+
+/** What the port says of a failure of the client. Its own text stays in the cause. */
+export function translateKafkaError(error: unknown): DaybookError {
+  if (isDaybookError(error)) return error;
+  const { name = 'unknown', type = name } = error as { name?: string; type?: string };
+  const retries = hopeless.has(type) ? 'never' : 'later';
+  return new DaybookError('unavailable', saysOf(type), {
+    retry: retries,
+    fields: { engine: 'kafka', reason: type },
+    cause: error,
+  });
+}
+
+function saysOf(type: string): string {
+  if (hopeless.has(type)) return 'Kafka refuses a message.';
+  return /SASL|AUTH/i.test(type)
+    ? 'Kafka refuses the credentials.'
+    : 'Kafka cannot be reached or refuses work for now.';
+}
+
+export function rethrowKafka(error: unknown): never {
+  throw translateKafkaError(error);
+}
+
+type RequestQueue = {
+  pending: readonly unknown[];
+  throttledUntil: number;
+  throttleCheckTimeoutId: NodeJS.Timeout | null;
+  checkPendingRequests(): void;
+  scheduleCheckPendingRequests(): void;
+};
+
+/** How often a queue that is full looks whether it may send, in milliseconds. */
+const lookEveryMs = 10;
+
+/**
+ * A connection of kafkajs 2.2 looks after its waiting requests by a timer that it sets again each time, after a negative
+ * time while nothing is throttled: that is a warning on current Node, and a timer a millisecond on every connection at
+ * rest. Looked after here is what waits, as long as it waits.
+ */
+function restTimers(): void {
+  const require = createRequire(import.meta.url);
+  const queue = require('kafkajs/src/network/requestQueue/index.js') as { prototype: RequestQueue };
+  queue.prototype.scheduleCheckPendingRequests = function schedule(this: RequestQueue) {
+    if (this.throttleCheckTimeoutId !== null || this.pending.length === 0) return;
+    const throttledMs = this.throttledUntil - Date.now();
+    this.throttleCheckTimeoutId = setTimeout(
+      () => {
+        this.throttleCheckTimeoutId = null;
+        this.checkPendingRequests();
+      },
+      throttledMs > 0 ? throttledMs : lookEveryMs,
+    );
+  };
+}

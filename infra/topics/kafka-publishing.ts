@@ -1,0 +1,150 @@
+import { DaybookError } from '@daybook/kernel/errors.ts';
+import type { OutMessage } from '@daybook/kernel/ports/topics.ts';
+import type { Kafka, Message, Producer } from 'kafkajs';
+import { failpoint } from '../failpoints/failpoint.ts';
+import { rethrowKafka } from './kafka-client.ts';
+import { partitionOf } from './partitioner.ts';
+import { makePublisher } from './publisher.ts';
+
+/**
+ * A request makes one batch a partition, and a broker takes batches of up to 1 MiB unless told otherwise
+ * (https://kafka.apache.org/documentation/#topicconfigs_max.message.bytes). The rest is for headers and framing.
+ */
+const requestLimits = { maxMessages: 1_000, maxBytes: 900 * 1024 };
+
+/** So much may wait for the broker in all; whoever publishes more waits for its turn. */
+const mostBytesUnderWay = 64 * 1024 * 1024;
+
+/** The broker may take so long to have a request on all replicas, in milliseconds. */
+const ackTimeoutMs = 10_000;
+
+export type KafkaPublishing = Readonly<{
+  /** Resolves once all replicas in sync have the messages; in order per key. */
+  publish(topic: string, partitions: number, messages: readonly OutMessage[]): Promise<void>;
+  close(): Promise<void>;
+}>;
+
+/** Publishes by one idempotent producer: what the client repeats by itself is stored once. */
+export function kafkaPublishing(kafka: Kafka): KafkaPublishing {
+  const publishers = new Map<string, ReturnType<typeof makePublisher>>();
+  let connected: Promise<Producer> | undefined;
+  let bytesUnderWay = 0;
+  let waiting: (() => void)[] = [];
+
+  const connect = async (): Promise<Producer> => {
+    const producer = kafka.producer({
+      idempotent: true,
+      maxInFlightRequests: 1,
+      allowAutoTopicCreation: false,
+      // The client asks for every message, also where the message names its partition.
+      createPartitioner:
+        () =>
+        ({ message: { partition } }) => {
+          if (partition === undefined) throw new Error('Every message names its partition.');
+          return partition;
+        },
+    });
+    await producer.connect();
+    return producer;
+  };
+
+  /** After a failure its sequence may not fit what the broker has: the next request begins with a new one. */
+  async function renounce(): Promise<void> {
+    const former = connected;
+    connected = undefined;
+    const producer = await former?.catch(() => undefined);
+    await producer?.disconnect().catch(() => undefined);
+  }
+
+  async function write(topic: string, messages: readonly Message[]): Promise<void> {
+    await failpoint('topics.publishing');
+    try {
+      connected ??= connect();
+      const producer = await connected;
+      for (const some of requests(messages)) {
+        await producer.send({ topic, acks: -1, timeout: ackTimeoutMs, messages: some });
+      }
+    } catch (error) {
+      await renounce();
+      rethrowKafka(error);
+    }
+    await failpoint('topics.published');
+  }
+
+  const publisherOf = (topic: string, partitions: number): ReturnType<typeof makePublisher> => {
+    const known = publishers.get(topic);
+    if (known !== undefined) return known;
+    const publisher = makePublisher(
+      (messages) =>
+        write(
+          topic,
+          messages.map((message) => recordOf(message, partitions)),
+        ),
+      requestLimits,
+    );
+    publishers.set(topic, publisher);
+    return publisher;
+  };
+
+  return {
+    publish: async (topic, partitions, messages) => {
+      if (messages.some(({ key }) => key.includes('\0'))) {
+        throw new DaybookError('schema-incompatible', 'The key of a message holds a NUL character.');
+      }
+      while (bytesUnderWay > mostBytesUnderWay) {
+        await new Promise<void>((next) => {
+          waiting.push(next);
+        });
+      }
+      const bytes = messages.reduce((sum, { value }) => sum + value.length, 0);
+      bytesUnderWay += bytes;
+      try {
+        await publisherOf(topic, partitions).publish(messages);
+      } finally {
+        bytesUnderWay -= bytes;
+        const resumed = waiting;
+        waiting = [];
+        for (const next of resumed) next();
+      }
+    },
+    close: async () => {
+      await Promise.all([...publishers.values()].map((publisher) => publisher.settled()));
+      await renounce();
+    },
+  };
+}
+
+function recordOf({ key, value, headers }: OutMessage, partitions: number): Message {
+  return {
+    key: Buffer.from(key),
+    value: Buffer.from(value),
+    headers: { ...headers },
+    partition: partitionOf(key, partitions),
+  };
+}
+
+/** Messages in their order, cut so that each request stays within what a broker takes; a larger message goes alone. */
+function requests(messages: readonly Message[]): readonly Message[][] {
+  const cut: Message[][] = [];
+  let bytes = Infinity;
+  for (const message of messages) {
+    const own = bytesOf(message);
+    const last = cut.at(-1);
+    if (last === undefined || bytes + own > requestLimits.maxBytes) {
+      cut.push([message]);
+      bytes = own;
+    } else {
+      last.push(message);
+      bytes += own;
+    }
+  }
+  return cut;
+}
+
+function bytesOf({ key, value, headers }: Message): number {
+  const ofHeaders = Object.entries(headers ?? {}).reduce(
+    (sum, [name, text]) => sum + name.length + (text?.length ?? 0) + 4,
+    0,
+  );
+  return (key?.length ?? 0) + (value?.length ?? 0) + ofHeaders + 16;
+}

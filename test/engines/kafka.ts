@@ -1,0 +1,82 @@
+import { execFile } from 'node:child_process';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { kafkaClient } from '@daybook/infra/topics/kafka-client.ts';
+import { silentLog } from '../support/silent-log.ts';
+import { startEngine, type Engine } from './engine.ts';
+import { fetchKafka } from './fetch.ts';
+
+const version = '4.3.1';
+
+/** Any id does: the cluster is one broker, its data new. */
+const clusterId = 'ZGF5Ym9vay10ZXN0LWNsdQ';
+
+/** Starts a broker of its own, KRaft in one process; `url` is what `KAFKA_BROKERS` takes: `127.0.0.1:port`. */
+export async function startKafka(): Promise<Engine> {
+  const libraries = join(await fetchKafka(version), 'lib', '*');
+  const java = ['java', '-Xmx512m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1', '-cp', libraries];
+  return startEngine({
+    name: 'kafka',
+    ports: 2,
+    prepare: async (folder, [port, controller]) => {
+      await writeFile(join(folder, 'server.properties'), settings(folder, Number(port), Number(controller)));
+      await writeFile(join(folder, 'log4j2.properties'), logging);
+      const [program = '', ...args] = java;
+      await promisify(execFile)(program, [
+        ...args,
+        ...['kafka.tools.StorageTool', 'format', '-t', clusterId, '-c', join(folder, 'server.properties')],
+      ]);
+    },
+    command: (folder) => [
+      ...java.slice(0, 1),
+      `-Dlog4j2.configurationFile=${join(folder, 'log4j2.properties')}`,
+      ...java.slice(1),
+      ...['kafka.Kafka', join(folder, 'server.properties')],
+    ],
+    url: ([port]) => `127.0.0.1:${String(port)}`,
+    answers: brokerAnswers,
+  });
+}
+
+/** Throws where no broker of a list answers that it leads a cluster. */
+export async function brokerAnswers(brokers: string): Promise<void> {
+  const kafka = kafkaClient({ brokers: brokers.split(',') }, 'engines of tests', silentLog);
+  const admin = kafka.admin({ retry: { retries: 0 } });
+  try {
+    await admin.connect();
+    const { brokers: alive } = await admin.describeCluster();
+    if (alive.length === 0) throw new Error('No broker is registered yet.');
+  } finally {
+    await admin.disconnect();
+  }
+}
+
+function settings(folder: string, port: number, controller: number): string {
+  return [
+    'process.roles=broker,controller',
+    'node.id=1',
+    `controller.quorum.voters=1@127.0.0.1:${String(controller)}`,
+    `listeners=PLAINTEXT://127.0.0.1:${String(port)},CONTROLLER://127.0.0.1:${String(controller)}`,
+    `advertised.listeners=PLAINTEXT://127.0.0.1:${String(port)}`,
+    'listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT',
+    'controller.listener.names=CONTROLLER',
+    `log.dirs=${join(folder, 'data')}`,
+    'group.initial.rebalance.delay.ms=0',
+    'group.min.session.timeout.ms=500',
+    'offsets.topic.replication.factor=1',
+    'offsets.topic.num.partitions=5',
+    'transaction.state.log.replication.factor=1',
+    'transaction.state.log.min.isr=1',
+    'auto.create.topics.enable=false',
+    '',
+  ].join('\n');
+}
+
+const logging = `rootLogger.level=info
+rootLogger.appenderRef.console.ref=console
+appender.console.type=Console
+appender.console.name=console
+appender.console.layout.type=PatternLayout
+appender.console.layout.pattern=%d %p %c{1} %m%n
+`;
