@@ -17,6 +17,7 @@ import {
   checkMail,
   checkNode,
   checkPort,
+  checkKafka,
   checkRegistry,
 } from './checks.ts';
 import { lines } from './commands/doctor.ts';
@@ -100,6 +101,21 @@ describe('the doctor', () => {
     const url = `http://ada:lovelace@127.0.0.1:${port}`;
     const gone = await checkRegistry(configOf({ SCHEMA_REGISTRY_URL: url }));
     expect(gone).toMatchObject({ verdict: 'wrong', todo: expect.stringContaining('SCHEMA_REGISTRY_URL') });
+    expect(JSON.stringify(gone)).not.toContain('lovelace');
+  });
+
+  test('sees whether Kafka is reached, and that a registry goes with it', async () => {
+    expect((await checkKafka(configOf(), silentLog)).verdict).toBe('well');
+    const { port, close } = await listening();
+    await close();
+    const brokers = { KAFKA_BROKERS: `127.0.0.1:${port}`, KAFKA_USERNAME: 'ada', KAFKA_PASSWORD: 'lovelace' };
+    const alone = await checkKafka(configOf(brokers), silentLog);
+    expect(alone).toMatchObject({ verdict: 'wrong', says: expect.stringContaining('SCHEMA_REGISTRY_URL') });
+    const gone = await checkKafka(
+      configOf({ ...brokers, SCHEMA_REGISTRY_URL: 'http://127.0.0.1:1' }),
+      silentLog,
+    );
+    expect(gone).toMatchObject({ verdict: 'wrong', todo: expect.stringContaining('KAFKA_BROKERS') });
     expect(JSON.stringify(gone)).not.toContain('lovelace');
   });
 

@@ -11,6 +11,7 @@ import { embeddedAvailable } from '@daybook/infra/database/server-programs.ts';
 import { pendingMigrations } from '@daybook/infra/database/migrate.ts';
 import { beginning } from '@daybook/kernel/event.ts';
 import type { Log } from '@daybook/kernel/ports/outside.ts';
+import { expectRegistryBeside, kafkaSettings } from '@daybook/infra/topics/open-topics.ts';
 import { findChromium } from '@daybook/scrapers/chromium.ts';
 import { folderFormat } from './data-folder.ts';
 import { tell } from './sentences.ts';
@@ -131,6 +132,20 @@ export async function checkRegistry({ registry: { url } }: DaybookConfig): Promi
   } catch (error) {
     const says = tell(error).sentence.split('\n', 1)[0] ?? '';
     return wrong('Schema registry', says, 'Start it, or correct SCHEMA_REGISTRY_URL.');
+  }
+}
+
+/** The brokers, where topics are not in the database. */
+export async function checkKafka({ kafka, registry }: DaybookConfig, log: Log): Promise<Finding> {
+  if (kafka.brokers.length === 0) return well('Topics', 'in the database');
+  try {
+    expectRegistryBeside({ kafka, registry });
+    const { kafkaClusterId } = await import('@daybook/infra/topics/kafka-topics.ts');
+    const cluster = await kafkaClusterId(kafkaSettings(kafka), 'daybook doctor', log);
+    return well('Topics', `Kafka, cluster ${cluster}`);
+  } catch (error) {
+    const says = tell(error).sentence.split('\n', 1)[0] ?? '';
+    return wrong('Topics', says, 'Start it, or correct KAFKA_BROKERS and what goes with it.');
   }
 }
 

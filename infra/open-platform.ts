@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { DaybookError, isDaybookError } from '@daybook/kernel/errors.ts';
 import type { Log, Mail, Vault } from '@daybook/kernel/ports/outside.ts';
-import { eventsTopic, topicContracts } from '@daybook/schemas/contracts.ts';
+import { topicContracts } from '@daybook/schemas/contracts.ts';
 import { systemClock, systemIds } from './ambient.ts';
 import { daybookSettings, type ConfigOf } from './config/settings.ts';
 import { openDatabase, translateDatabaseError, type Database } from './database/database.ts';
@@ -17,11 +17,10 @@ import { guardedHttp } from './outbound/guarded-http.ts';
 import type { Platform } from './platform.ts';
 import { makeMessageCodec } from './registry/codec.ts';
 import { openRegistry } from './registry/open-registry.ts';
-import { relayInDatabase } from './relay/relay-output.ts';
 import { accessTokens, type AccessTokens } from './tokens/access-tokens.ts';
 import { sharedSecretRing } from './tokens/key-ring.ts';
 import { signingKeys } from './tokens/signing-keys.ts';
-import { postgresTopics } from './topics/postgres-topics.ts';
+import { expectRegistryBeside, openTopics } from './topics/open-topics.ts';
 import { postgresVault } from './vault/postgres.ts';
 
 /** What the ports are made from, whichever services use them. */
@@ -30,6 +29,7 @@ export const platformSettings = daybookSettings.pick({
   database: true,
   eventStore: true,
   registry: true,
+  kafka: true,
   vault: true,
   mail: true,
   outbound: true,
@@ -53,6 +53,7 @@ export type PlatformOptions = Readonly<{
  */
 export async function openPlatform(options: PlatformOptions): Promise<Platform> {
   const { config, log } = options;
+  expectRegistryBeside(config);
   const { dataFolder } = config.installation;
   const database = openDatabase({
     url: options.databaseUrl,
@@ -77,13 +78,21 @@ export async function openPlatform(options: PlatformOptions): Promise<Platform> 
   });
   const eventStore = contractStore(stored, vault);
   const identity = options.instance === undefined ? {} : { instance: options.instance };
-  const topics = postgresTopics({ database, wakeups, log, ...identity });
+  const { topics, relayOutput, confirm } = await openTopics({
+    settings: config.kafka,
+    name: options.name,
+    database,
+    wakeups,
+    log,
+    ...identity,
+  });
   const registry = await openRegistry(config.registry, database);
   const outbound = guardedHttp({ allowHosts: config.outbound.allowHosts, log });
   const open = [outbound, topics, eventStore, wakeups, database];
   let logWatch: LogWatch;
   try {
     // Events as they are stored: whether this build knows their schemas makes no difference here.
+    await confirm();
     logWatch = await watchLog({ eventStore: stored, database, log });
     await probeKeys(database.pool, config.vault).catch(refusedKey);
     for (const { name, partitions, retentionMs } of topicContracts) {
@@ -103,7 +112,7 @@ export async function openPlatform(options: PlatformOptions): Promise<Platform> 
     eventStore,
     logWatch,
     topics,
-    relayOutput: relayInDatabase({ database, wakeups, topic: eventsTopic, ...identity }),
+    relayOutput,
     registry,
     codec: makeMessageCodec({ registry }),
     vault,

@@ -5,7 +5,7 @@ import type { Manifest } from '@daybook/infra/backup/manifest.ts';
 import { daybookSettings } from '@daybook/infra/config/settings.ts';
 import { openDatabase } from '@daybook/infra/database/database.ts';
 import { pendingMigrations } from '@daybook/infra/database/migrate.ts';
-import { expectLogInDatabase } from '@daybook/infra/event-store/open-store.ts';
+import { expectInDatabase } from '@daybook/infra/event-store/open-store.ts';
 import { DaybookError } from '@daybook/kernel/errors.ts';
 import { holdLock, type HeldLock } from '../folder-lock.ts';
 import { expectOwnData, invocation, logFile, openLog, provideDatabase } from '../invocation.ts';
@@ -18,6 +18,7 @@ const settings = daybookSettings.pick({
   installation: true,
   database: true,
   eventStore: true,
+  kafka: true,
   telemetry: true,
 });
 
@@ -26,7 +27,7 @@ export async function backUp(directory: string, options: BackupOptions): Promise
   expectOwnData(options);
   const into = resolve(directory);
   const { folder, config } = await invocation(settings, options);
-  expectLogInDatabase(config.eventStore, 'A backup');
+  expectInDatabase(config, 'A backup');
   const log = openLog(config, { service: 'backup', file: logFile(folder) });
   const provided = await provideDatabase(config, folder, log);
   try {

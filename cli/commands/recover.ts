@@ -4,7 +4,7 @@ import { openDatabase } from '@daybook/infra/database/database.ts';
 import { migrate } from '@daybook/infra/database/migrate.ts';
 import { memoryWakeups } from '@daybook/infra/database/wakeups.ts';
 import { contractStore } from '@daybook/infra/event-store/contract-store.ts';
-import { expectLogInDatabase } from '@daybook/infra/event-store/open-store.ts';
+import { expectInDatabase } from '@daybook/infra/event-store/open-store.ts';
 import { postgresEventStore } from '@daybook/infra/event-store/postgres.ts';
 import { makeMessageCodec } from '@daybook/infra/registry/codec.ts';
 import { openRegistry } from '@daybook/infra/registry/open-registry.ts';
@@ -18,6 +18,7 @@ const settings = daybookSettings.pick({
   installation: true,
   database: true,
   eventStore: true,
+  kafka: true,
   registry: true,
   vault: true,
   telemetry: true,
@@ -30,7 +31,7 @@ export async function recover(options: FolderOptions): Promise<ExitCode> {
   expectOwnData(options);
   const { allProcesses } = await import('@daybook/sagas/capabilities.ts');
   const { folder, config } = await invocation(settings, options);
-  expectLogInDatabase(config.eventStore, 'A recovery');
+  expectInDatabase(config, 'A recovery');
   const log = openLog(config, { service: 'recover', file: logFile(folder) });
   const provided = await exclusiveDatabase(config, folder, log);
   // As long as it takes.

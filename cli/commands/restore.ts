@@ -8,7 +8,7 @@ import { lookBeforeRestore, restoreBackup, type Restored } from '@daybook/infra/
 import { environment } from '@daybook/infra/config/environment.ts';
 import { loadConfig, type Environment } from '@daybook/infra/config/load.ts';
 import { daybookSettings } from '@daybook/infra/config/settings.ts';
-import { expectLogInDatabase } from '@daybook/infra/event-store/open-store.ts';
+import { expectInDatabase } from '@daybook/infra/event-store/open-store.ts';
 import { wrongKey, type KeysAtHand } from '@daybook/infra/vault/probe-keys.ts';
 import { DaybookError } from '@daybook/kernel/errors.ts';
 import { folderPath, lockDataFolder, openDataFolder } from '../data-folder.ts';
@@ -21,6 +21,7 @@ const settings = daybookSettings.pick({
   installation: true,
   database: true,
   eventStore: true,
+  kafka: true,
   vault: true,
   telemetry: true,
 });
@@ -30,6 +31,7 @@ const withoutKeys = daybookSettings.pick({
   installation: true,
   database: true,
   eventStore: true,
+  kafka: true,
   telemetry: true,
 });
 
@@ -70,7 +72,7 @@ async function lookFirst(from: string, manifest: Manifest, { data, keys }: Resto
   const path = folderPath(data, env);
   const atHand = keysAtHand(manifest, from, path, env);
   const config = loadConfig(withoutKeys, { ...env, DAYBOOK_DATA: path });
-  expectLogInDatabase(config.eventStore, 'A restore');
+  expectInDatabase(config, 'A restore');
   const present = existsSync(path);
   const log = openLog(config, { service: 'restore', file: present ? join(path, 'daybook.log') : devNull });
   const look = (databaseUrl?: string): Promise<void> =>

@@ -7,6 +7,8 @@ const headings: Readonly<Record<string, string>> = {
   installation: 'Installation',
   database: 'Database',
   eventStore: 'Event store',
+  registry: 'Schema registry',
+  kafka: 'Kafka',
   http: 'HTTP interface',
   rateLimits: 'Rate limits',
   tokens: 'Access tokens',

@@ -74,6 +74,38 @@ export const registrySettings = z.object({
   }),
 });
 
+export const kafkaSettings = z.object({
+  brokers: variable(
+    list
+      .refine(
+        (items) => items.every((item) => /^[^\s:/]+:\d{1,5}$/.test(item)),
+        'must be host:port pairs, separated by commas',
+      )
+      .default([]),
+    {
+      name: 'KAFKA_BROKERS',
+      about:
+        'Brokers of an Apache Kafka cluster to keep topics in, `host:port` separated by commas; `SCHEMA_REGISTRY_URL` goes with it. Without them topics are in PostgreSQL.',
+    },
+  ),
+  tls: variable(flag.default(false), { name: 'KAFKA_TLS', about: 'TLS to the brokers.' }),
+  ca: variable(z.string().includes('-----BEGIN CERTIFICATE-----').optional(), {
+    name: 'KAFKA_CA',
+    about:
+      'Certificates (PEM) that vouch for the brokers; with it TLS is used. Default: those of the system.',
+  }),
+  mechanism: variable(z.enum(['plain', 'scram-sha-256', 'scram-sha-512']).default('scram-sha-512'), {
+    name: 'KAFKA_SASL_MECHANISM',
+    about: 'How `KAFKA_USERNAME` signs in.',
+  }),
+  username: variable(z.string().optional(), { name: 'KAFKA_USERNAME', about: 'User at the brokers.' }),
+  password: variable(z.string().optional(), {
+    name: 'KAFKA_PASSWORD',
+    about: 'Password at the brokers.',
+    secret: 'theirs',
+  }),
+});
+
 export const httpSettings = z.object({
   port: variable(wholeNumber(0, 65_535).default(4_000), {
     name: 'PORT',
@@ -314,6 +346,7 @@ export const settings = {
   database: databaseSettings,
   eventStore: eventStoreSettings,
   registry: registrySettings,
+  kafka: kafkaSettings,
   http: httpSettings,
   rateLimits: rateLimitSettings,
   tokens: tokenSettings,

@@ -1,6 +1,7 @@
 import { DaybookError } from '@daybook/kernel/errors.ts';
 import type { EventStore } from '@daybook/kernel/ports/event-store.ts';
 import type { Log } from '@daybook/kernel/ports/outside.ts';
+import type { DaybookConfig } from '../config/settings.ts';
 import type { Database } from '../database/database.ts';
 import type { Wakeups } from '../database/wakeups.ts';
 import { postgresEventStore } from './postgres.ts';
@@ -27,11 +28,18 @@ export async function openStore({ settings, name, ...options }: OpenStoreOptions
   return eventStoreDb({ url: settings.url, name, ...(answerLimitMs === undefined ? {} : { answerLimitMs }) });
 }
 
-/** For what works on the log's tables. @throws `maintenance-refused` where the log is elsewhere */
-export function expectLogInDatabase({ url }: EventStoreSettings, what: string): void {
-  if (url === undefined) return;
+/** For what works on the tables of log and topics. @throws `maintenance-refused` where one of them is elsewhere */
+export function expectInDatabase(
+  { eventStore, kafka }: Pick<DaybookConfig, 'eventStore' | 'kafka'>,
+  what: string,
+): void {
+  const elsewhere = [
+    ...(eventStore.url === undefined ? [] : ['EVENTSTORE_URL']),
+    ...(kafka.brokers.length === 0 ? [] : ['KAFKA_BROKERS']),
+  ];
+  if (elsewhere.length === 0) return;
   throw new DaybookError(
     'maintenance-refused',
-    `${what} works on a log in PostgreSQL, and EVENTSTORE_URL names another. Use the backups of EventStoreDB itself; read models are folded anew from its log by "daybook rebuild".`,
+    `${what} works on log and topics in PostgreSQL, and ${elsewhere.join(' and ')} ${elsewhere.length === 1 ? 'names' : 'name'} others. Use the backups of those engines; read models are folded anew from the log by "daybook rebuild".`,
   );
 }

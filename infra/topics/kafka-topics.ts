@@ -5,7 +5,7 @@ import type { Database } from '../database/database.ts';
 import type { Wakeups } from '../database/wakeups.ts';
 import { failpoint } from '../failpoints/failpoint.ts';
 import { kafkaTopicsAdmin } from './kafka-admin.ts';
-import { kafkaClient, type KafkaSettings } from './kafka-client.ts';
+import { kafkaClient, translateKafkaError, type KafkaSettings } from './kafka-client.ts';
 import { kafkaLedger } from './kafka-group.ts';
 import { kafkaPublishing } from './kafka-publishing.ts';
 import { kafkaReader } from './kafka-reader.ts';
@@ -111,4 +111,18 @@ export function kafkaTopicEngine({ settings, name, database, log }: Engine): Top
       await Promise.all([admin.close(), state.close()]);
     },
   };
+}
+
+/** The id of the cluster, by which it is known again. @throws `unavailable` */
+export async function kafkaClusterId(settings: KafkaSettings, name: string, log: Log): Promise<string> {
+  const admin = kafkaClient(settings, name, log).admin();
+  try {
+    await admin.connect();
+    const { clusterId } = await admin.describeCluster();
+    return clusterId;
+  } catch (error) {
+    throw translateKafkaError(error);
+  } finally {
+    await admin.disconnect().catch(() => undefined);
+  }
 }

@@ -1,0 +1,83 @@
+import { DaybookError } from '@daybook/kernel/errors.ts';
+import type { Log } from '@daybook/kernel/ports/outside.ts';
+import type { Topics } from '@daybook/kernel/ports/topics.ts';
+import { eventsTopic } from '@daybook/schemas/contracts.ts';
+import type { DaybookConfig } from '../config/settings.ts';
+import type { Database } from '../database/database.ts';
+import type { Wakeups } from '../database/wakeups.ts';
+import { relayInDatabase, relayThroughTopics, type RelayOutput } from '../relay/relay-output.ts';
+import type { KafkaSettings } from './kafka-client.ts';
+import { postgresTopics } from './postgres-topics.ts';
+import { expectTopicsAt, homeInDatabase } from './topics-home.ts';
+
+export type OpenTopicsOptions = Readonly<{
+  settings: DaybookConfig['kafka'];
+  database: Database;
+  wakeups: Wakeups;
+  log: Log;
+  /** Client id at the brokers. */
+  name: string;
+  /** See `TopicsOptions`. */
+  instance?: string;
+}>;
+
+/**
+ * Topics where the configuration has them, and the relay's way to them: in PostgreSQL one transaction with its checkpoint,
+ * to Kafka two steps.
+ * @throws `configuration-invalid` where they are elsewhere than their groups believe · `unavailable`
+ */
+export async function openTopics(
+  options: OpenTopicsOptions,
+): Promise<Readonly<{ topics: Topics; relayOutput: RelayOutput; confirm: () => Promise<void> }>> {
+  const { settings, name, ...engine } = options;
+  const { database } = engine;
+  if (settings.brokers.length === 0) {
+    return {
+      topics: postgresTopics(engine),
+      relayOutput: relayInDatabase({ ...engine, topic: eventsTopic }),
+      confirm: () => expectTopicsAt(homeInDatabase, database),
+    };
+  }
+  // Its client takes time and memory to load, which nobody else should pay.
+  const { kafkaClusterId, kafkaTopics } = await import('./kafka-topics.ts');
+  const kafka = kafkaSettings(settings);
+  const topics = kafkaTopics({ ...engine, settings: kafka, name });
+  return {
+    topics,
+    relayOutput: relayThroughTopics({ ...engine, topics, topic: eventsTopic }),
+    confirm: async () => {
+      await expectTopicsAt(await kafkaClusterId(kafka, name, engine.log), database);
+    },
+  };
+}
+
+/** @throws `configuration-invalid` for settings that do not go together */
+export function kafkaSettings({
+  brokers,
+  tls,
+  ca,
+  mechanism,
+  username,
+  password,
+}: DaybookConfig['kafka']): KafkaSettings {
+  if ((username === undefined) !== (password === undefined)) {
+    throw new DaybookError(
+      'configuration-invalid',
+      'KAFKA_USERNAME and KAFKA_PASSWORD go together: one is missing.',
+    );
+  }
+  return {
+    brokers,
+    ...(tls || ca !== undefined ? { tls: ca === undefined ? {} : { ca } } : {}),
+    ...(username === undefined || password === undefined ? {} : { sasl: { mechanism, username, password } }),
+  };
+}
+
+/** @throws `configuration-invalid` for engines that do not go together */
+export function expectRegistryBeside({ kafka, registry }: Pick<DaybookConfig, 'kafka' | 'registry'>): void {
+  if (kafka.brokers.length === 0 || registry.url !== undefined) return;
+  throw new DaybookError(
+    'configuration-invalid',
+    'KAFKA_BROKERS is given without SCHEMA_REGISTRY_URL: whoever reads the topics by clients of their own needs their schemas. Name a registry with Confluent’s API, or leave the topics in PostgreSQL.',
+  );
+}
