@@ -1,6 +1,6 @@
-import { ConfigResourceTypes, type Admin, type Kafka } from 'kafkajs';
+import type { Admin, Kafka } from 'kafkajs';
 import type { TopicSettings } from '@daybook/kernel/ports/topics.ts';
-import { rethrowKafka, translateKafkaError } from './kafka-client.ts';
+import { rethrowKafka, topicResource, translateKafkaError } from './kafka-client.ts';
 import { partitionMismatch } from './topic-engine.ts';
 
 /** Where a partition begins and ends: the first offset that is kept, and the one after the last. */
@@ -74,7 +74,7 @@ export function kafkaTopicsAdmin(kafka: Kafka): KafkaTopicsAdmin {
         if (made) return;
         await admin.alterConfigs({
           validateOnly: false,
-          resources: [{ type: ConfigResourceTypes.TOPIC, name: topic, configEntries }],
+          resources: [{ type: topicResource, name: topic, configEntries }],
         });
       });
     },

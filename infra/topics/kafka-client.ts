@@ -2,6 +2,7 @@ import { createRequire } from 'node:module';
 import { DaybookError, isDaybookError } from '@daybook/kernel/errors.ts';
 import type { Log } from '@daybook/kernel/ports/outside.ts';
 import { Kafka, logLevel, type KafkaConfig } from 'kafkajs';
+import type * as Kafkajs from 'kafkajs';
 
 /** Of the configuration. */
 export type KafkaSettings = Readonly<{
@@ -69,6 +70,11 @@ export function rethrowKafka(error: unknown): never {
   throw translateKafkaError(error);
 }
 
+const require = createRequire(import.meta.url);
+
+/** What configurations of topics are asked by. Node finds this name of the package by `require` alone. */
+export const topicResource = (require('kafkajs') as typeof Kafkajs).ConfigResourceTypes.TOPIC;
+
 type RequestQueue = {
   pending: readonly unknown[];
   throttledUntil: number;
@@ -86,7 +92,6 @@ const lookEveryMs = 10;
  * rest. Looked after here is what waits, as long as it waits.
  */
 function restTimers(): void {
-  const require = createRequire(import.meta.url);
   const queue = require('kafkajs/src/network/requestQueue/index.js') as { prototype: RequestQueue };
   queue.prototype.scheduleCheckPendingRequests = function schedule(this: RequestQueue) {
     if (this.throttleCheckTimeoutId !== null || this.pending.length === 0) return;

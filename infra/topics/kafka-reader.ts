@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { DaybookError } from '@daybook/kernel/errors.ts';
 import type { Log } from '@daybook/kernel/ports/outside.ts';
 import type { InMessage } from '@daybook/kernel/ports/topics.ts';
 import type { Batch, Consumer, IHeaders, Kafka, KafkaMessage } from 'kafkajs';
@@ -59,17 +60,27 @@ export function kafkaReader(
   const parts = new Map<number, Part>();
   let consumer: Consumer | null = null;
   const closing = new AbortController();
-  const opening = untilDone('kafka reader', open, { log, signal: closing.signal });
+  let opening = begin();
+
+  function begin(): Promise<void> {
+    return untilDone('kafka reader', open, { log, signal: closing.signal });
+  }
 
   async function open(): Promise<void> {
     const own = kafka.consumer({
       groupId: `${group}.reader.${randomUUID()}`,
       maxWaitTimeInMs: waitMs,
       allowAutoTopicCreation: false,
-      retry: { retries: 5, maxRetryTime: 1_000, restartOnFailure: () => Promise.resolve(true) },
+      retry: { retries: 5, maxRetryTime: 1_000, restartOnFailure: () => Promise.resolve(false) },
     });
-    own.on(own.events.CRASH, ({ payload: { error, restart } }) => {
-      log.warn('Reading from Kafka stopped.', { restart, ...reasonOf(error) });
+    let crashed = false as boolean;
+    own.on(own.events.CRASH, ({ payload: { error } }) => {
+      crashed = true;
+      if (consumer !== own) return;
+      log.warn('Reading from Kafka stopped and begins anew.', reasonOf(error));
+      consumer = null;
+      // In a new group: the former one waits for its member of before until that one's session ends.
+      opening = begin();
     });
     try {
       await own.connect();
@@ -84,6 +95,7 @@ export function kafkaReader(
           return Promise.resolve();
         },
       });
+      if (crashed) throw new DaybookError('unavailable', 'Reading from Kafka stopped.', { retry: 'later' });
     } catch (error) {
       await own.disconnect().catch(() => undefined);
       throw translateKafkaError(error);

@@ -12,15 +12,24 @@ const version = '4.3.1';
 /** Any id does: the cluster is one broker, its data new. */
 const clusterId = 'ZGF5Ym9vay10ZXN0LWNsdQ';
 
-/** Starts a broker of its own, KRaft in one process; `url` is what `KAFKA_BROKERS` takes: `127.0.0.1:port`. */
-export async function startKafka(): Promise<Engine> {
+/** Whom a broker lets in. */
+export type KafkaUser = Readonly<{ username: string; password: string }>;
+
+/**
+ * Starts a broker of its own, KRaft in one process; `url` is what `KAFKA_BROKERS` takes: `127.0.0.1:port`.
+ * @param user who alone is let in, by SASL PLAIN; absent: everybody
+ */
+export async function startKafka(user?: KafkaUser): Promise<Engine> {
   const libraries = join(await fetchKafka(version), 'lib', '*');
   const java = ['java', '-Xmx512m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1', '-cp', libraries];
   return startEngine({
     name: 'kafka',
     ports: 2,
     prepare: async (folder, [port, controller]) => {
-      await writeFile(join(folder, 'server.properties'), settings(folder, Number(port), Number(controller)));
+      await writeFile(
+        join(folder, 'server.properties'),
+        settings(folder, Number(port), Number(controller), user),
+      );
       await writeFile(join(folder, 'log4j2.properties'), logging);
       const [program = '', ...args] = java;
       await promisify(execFile)(program, [
@@ -35,13 +44,14 @@ export async function startKafka(): Promise<Engine> {
       ...['kafka.Kafka', join(folder, 'server.properties')],
     ],
     url: ([port]) => `127.0.0.1:${String(port)}`,
-    answers: brokerAnswers,
+    answers: (url) => brokerAnswers(url, user),
   });
 }
 
 /** Throws where no broker of a list answers that it leads a cluster. */
-export async function brokerAnswers(brokers: string): Promise<void> {
-  const kafka = kafkaClient({ brokers: brokers.split(',') }, 'engines of tests', silentLog);
+export async function brokerAnswers(brokers: string, user?: KafkaUser): Promise<void> {
+  const sasl = user === undefined ? {} : { sasl: { mechanism: 'plain' as const, ...user } };
+  const kafka = kafkaClient({ brokers: brokers.split(','), ...sasl }, 'engines of tests', silentLog);
   const admin = kafka.admin({ retry: { retries: 0 } });
   try {
     await admin.connect();
@@ -52,14 +62,16 @@ export async function brokerAnswers(brokers: string): Promise<void> {
   }
 }
 
-function settings(folder: string, port: number, controller: number): string {
+function settings(folder: string, port: number, controller: number, user?: KafkaUser): string {
+  const listener = user === undefined ? 'PLAINTEXT' : 'SASL_PLAINTEXT';
   return [
     'process.roles=broker,controller',
     'node.id=1',
     `controller.quorum.voters=1@127.0.0.1:${String(controller)}`,
-    `listeners=PLAINTEXT://127.0.0.1:${String(port)},CONTROLLER://127.0.0.1:${String(controller)}`,
-    `advertised.listeners=PLAINTEXT://127.0.0.1:${String(port)}`,
-    'listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT',
+    `listeners=${listener}://127.0.0.1:${String(port)},CONTROLLER://127.0.0.1:${String(controller)}`,
+    `advertised.listeners=${listener}://127.0.0.1:${String(port)}`,
+    `listener.security.protocol.map=${listener}:${listener},CONTROLLER:PLAINTEXT`,
+    `inter.broker.listener.name=${listener}`,
     'controller.listener.names=CONTROLLER',
     `log.dirs=${join(folder, 'data')}`,
     'group.initial.rebalance.delay.ms=0',
@@ -69,8 +81,19 @@ function settings(folder: string, port: number, controller: number): string {
     'transaction.state.log.replication.factor=1',
     'transaction.state.log.min.isr=1',
     'auto.create.topics.enable=false',
+    ...(user === undefined ? [] : saslSettings(user)),
     '',
   ].join('\n');
+}
+
+function saslSettings({ username, password }: KafkaUser): readonly string[] {
+  const login = 'org.apache.kafka.common.security.plain.PlainLoginModule required';
+  const own = `username="${username}" password="${password}"`;
+  return [
+    'sasl.enabled.mechanisms=PLAIN',
+    'sasl.mechanism.inter.broker.protocol=PLAIN',
+    `listener.name.sasl_plaintext.plain.sasl.jaas.config=${login} ${own} user_${username}="${password}";`,
+  ];
 }
 
 const logging = `rootLogger.level=info
