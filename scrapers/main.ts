@@ -3,8 +3,13 @@ import { daybookSettings } from '@daybook/infra/config/settings.ts';
 import { guardedHttp } from '@daybook/infra/outbound/guarded-http.ts';
 import { defineService } from '@daybook/infra/platform.ts';
 import { askParts, notReady } from '@daybook/infra/readiness.ts';
+import { setScrapeHostsDue } from '@daybook/infra/telemetry/metrics.ts';
 import { scrapeRequestsTopic } from '@daybook/schemas/contracts.ts';
+import { hostsDue } from './crawling/hosts-due.ts';
 import { startPriceScraper } from './market/price-scraper.ts';
+
+/** How often hosts that wait are counted, for metrics. */
+const measureEveryMs = 5_000;
 
 /** Several may run on one database: of one host always one page is fetched at a time. */
 export const scrapers = defineService({
@@ -19,6 +24,9 @@ export const scrapers = defineService({
         : guardedHttp({ allowHosts: config.outbound.allowHosts, proxyUrls, log: platform.log });
     const outbound = proxied ?? platform.outbound;
     const scraper = startPriceScraper({ ...platform, outbound, config: config.scraping });
+    const measuring = setInterval(() => {
+      hostsDue(platform.database).then(setScrapeHostsDue, () => undefined);
+    }, measureEveryMs);
     return Promise.resolve({
       ready: () =>
         askParts({
@@ -31,6 +39,7 @@ export const scrapers = defineService({
           },
         }),
       stop: async () => {
+        clearInterval(measuring);
         await scraper.stop();
         await proxied?.close();
       },

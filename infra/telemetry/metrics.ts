@@ -23,6 +23,7 @@ export const metricNames = {
   effects: 'daybook_effects_total',
   effectRetries: 'daybook_effect_retries_total',
   scrapes: 'daybook_scrapes_total',
+  scrapeHostsDue: 'daybook_scrape_hosts_due',
 } as const;
 
 /** What `/metrics` shows. */
@@ -194,6 +195,17 @@ export function setRelayLag(lag: Readonly<{ events: number; seconds: number; lea
   relayLag.set(lag.events);
   relayLagSeconds.set(lag.seconds);
   relayLeads.set(lag.leads ? 1 : 0);
+}
+
+const scrapeHostsDue = new Gauge({
+  name: metricNames.scrapeHostsDue,
+  help: 'Hosts whose turn has come and that no scraper serves yet; 1,000 stands for that many or more.',
+  registers,
+});
+
+/** Records how many hosts wait for a scraper. */
+export function setScrapeHostsDue(hosts: number): void {
+  scrapeHostsDue.set(hosts);
 }
 
 const parkedNow = new Gauge({

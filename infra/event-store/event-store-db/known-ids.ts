@@ -20,6 +20,7 @@ export type KnownIds = Readonly<{
 /** Ids kept at most, over all streams: some 150 bytes each. */
 const mostIds = 500_000;
 
+/** Of the streams used last, with `most` ids in all; a stream larger than that is kept while it is the last one used. */
 export function knownIds(most = mostIds): KnownIds {
   const streams = new Map<StreamName, KnownStream>();
   let count = 0;
