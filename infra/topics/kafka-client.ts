@@ -33,7 +33,8 @@ export function kafkaClient(settings: KafkaSettings, name: string, log: Log): Ka
     connectionTimeout,
     requestTimeout,
     ...(tls === undefined ? {} : { ssl: tls.ca === undefined ? true : { ca: [tls.ca] } }),
-    ...(sasl === undefined ? {} : { sasl: sasl as NonNullable<KafkaConfig['sasl']> }),
+    // A copy: the client keeps what it authenticates with in the object that it is given.
+    ...(sasl === undefined ? {} : { sasl: { ...sasl } as NonNullable<KafkaConfig['sasl']> }),
     logLevel: logLevel.INFO,
     // It calls ordinary answers errors, such as a coordinator that is loading. What matters is thrown.
     logCreator:
@@ -66,6 +67,7 @@ function saysOf(type: string): string {
     : 'Kafka cannot be reached or refuses work for now.';
 }
 
+/** For the end of a promise. @throws what `translateKafkaError` makes of a failure */
 export function rethrowKafka(error: unknown): never {
   throw translateKafkaError(error);
 }

@@ -1,3 +1,4 @@
+import { inspect } from 'node:util';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, jest, test } from '@jest/globals';
 import {
   done,
@@ -38,9 +39,9 @@ describeWithEngines('topics on Kafka', ['kafka'], () => {
   let topic = '';
   let count = 0;
 
-  const open = (): Topics =>
+  const open = (password = user.password): Topics =>
     kafkaTopics({
-      settings: { brokers: [broker.url], sasl },
+      settings: { brokers: [broker.url], sasl: { ...sasl, password } },
       name: 'spec',
       database,
       log: silentLog,
@@ -250,6 +251,19 @@ describeWithEngines('topics on Kafka', ['kafka'], () => {
     });
     expect(ages.told).toBeGreaterThanOrEqual(1_000);
     expect(ages.told).toBeLessThanOrEqual(2 * ages.most + 500);
+  });
+
+  test('wrong credentials are told as such, and without them, also beside a client that has the right ones', async () => {
+    await topics.ensure(topic, { partitions: 1 });
+    const other = kafkaClient({ brokers: [broker.url], sasl }, 'spec', silentLog).admin();
+    await other.connect();
+    await other.disconnect();
+    const stranger = open('wr0ng-secret');
+    const error = await stranger.ensure(topic, { partitions: 1 }).catch((thrown: unknown) => thrown);
+    await stranger.close();
+    expect(error).toMatchObject({ code: 'unavailable', message: 'Kafka refuses the credentials.' });
+    expect(inspect(error, { depth: 10 })).not.toContain('wr0ng-secret');
+    expect(sasl).toEqual({ mechanism: 'plain', ...user });
   });
 
   test('a client at rest sets no timer before its time', async () => {
