@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { DaybookError, isDaybookError } from '@daybook/kernel/errors.ts';
-import type { Log, Mail, Vault } from '@daybook/kernel/ports/outside.ts';
+import type { Log, Mail, SchemaRegistry, Vault } from '@daybook/kernel/ports/outside.ts';
 import { topicContracts } from '@daybook/schemas/contracts.ts';
 import { systemClock, systemIds } from './ambient.ts';
 import { daybookSettings, type ConfigOf } from './config/settings.ts';
@@ -20,7 +20,7 @@ import { openRegistry } from './registry/open-registry.ts';
 import { accessTokens, type AccessTokens } from './tokens/access-tokens.ts';
 import { sharedSecretRing } from './tokens/key-ring.ts';
 import { signingKeys } from './tokens/signing-keys.ts';
-import { expectRegistryBeside, openTopics } from './topics/open-topics.ts';
+import { expectRegistryBeside, openTopics, type OpenTopics } from './topics/open-topics.ts';
 import { postgresVault } from './vault/postgres.ts';
 
 /** What the ports are made from, whichever services use them. */
@@ -78,25 +78,28 @@ export async function openPlatform(options: PlatformOptions): Promise<Platform> 
   });
   const eventStore = contractStore(stored, vault);
   const identity = options.instance === undefined ? {} : { instance: options.instance };
-  const { topics, relayOutput, confirm } = await openTopics({
-    settings: config.kafka,
-    name: options.name,
-    database,
-    wakeups,
-    log,
-    ...identity,
-  });
-  const registry = await openRegistry(config.registry, database);
   const outbound = guardedHttp({ allowHosts: config.outbound.allowHosts, log });
-  const open = [outbound, topics, eventStore, wakeups, database];
+  const open: { close: () => Promise<void> }[] = [outbound, eventStore, wakeups, database];
+  let registry: SchemaRegistry;
+  let engine: OpenTopics;
   let logWatch: LogWatch;
   try {
+    registry = await openRegistry(config.registry, database);
+    engine = await openTopics({
+      settings: config.kafka,
+      name: options.name,
+      database,
+      wakeups,
+      log,
+      ...identity,
+    });
+    open.splice(1, 0, engine.topics);
     // Events as they are stored: whether this build knows their schemas makes no difference here.
-    await confirm();
+    await engine.confirm();
     logWatch = await watchLog({ eventStore: stored, database, log });
     await probeKeys(database.pool, config.vault).catch(refusedKey);
     for (const { name, partitions, retentionMs } of topicContracts) {
-      await topics.ensure(name, { partitions, ...(retentionMs === undefined ? {} : { retentionMs }) });
+      await engine.topics.ensure(name, { partitions, ...(retentionMs === undefined ? {} : { retentionMs }) });
     }
   } catch (error) {
     await closeAll(open)();
@@ -111,8 +114,8 @@ export async function openPlatform(options: PlatformOptions): Promise<Platform> 
     wakeups,
     eventStore,
     logWatch,
-    topics,
-    relayOutput,
+    topics: engine.topics,
+    relayOutput: engine.relayOutput,
     registry,
     codec: makeMessageCodec({ registry }),
     vault,

@@ -21,14 +21,19 @@ export type OpenTopicsOptions = Readonly<{
   instance?: string;
 }>;
 
+export type OpenTopics = Readonly<{
+  topics: Topics;
+  relayOutput: RelayOutput;
+  /** @throws `configuration-invalid` where they are elsewhere than their groups believe · `unavailable` */
+  confirm: () => Promise<void>;
+}>;
+
 /**
  * Topics where the configuration has them, and the relay's way to them: in PostgreSQL one transaction with its checkpoint,
  * to Kafka two steps.
- * @throws `configuration-invalid` where they are elsewhere than their groups believe · `unavailable`
+ * @throws `configuration-invalid` for settings that do not go together
  */
-export async function openTopics(
-  options: OpenTopicsOptions,
-): Promise<Readonly<{ topics: Topics; relayOutput: RelayOutput; confirm: () => Promise<void> }>> {
+export async function openTopics(options: OpenTopicsOptions): Promise<OpenTopics> {
   const { settings, name, ...engine } = options;
   const { database } = engine;
   if (settings.brokers.length === 0) {

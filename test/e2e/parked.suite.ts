@@ -2,7 +2,9 @@ import { randomUUID } from 'node:crypto';
 import { beforeAll, describe, expect, test } from '@jest/globals';
 import { openDatabase, type Database } from '@daybook/infra/database/database.ts';
 import { postgresWakeups } from '@daybook/infra/database/wakeups.ts';
-import { postgresTopics } from '@daybook/infra/topics/postgres-topics.ts';
+import { openTopics } from '@daybook/infra/topics/open-topics.ts';
+import { loadConfig } from '@daybook/infra/config/load.ts';
+import { daybookSettings } from '@daybook/infra/config/settings.ts';
 import { eventsTopic } from '@daybook/schemas/topics.ts';
 import { must, type Person } from '../support/caller.ts';
 import { eventually } from '../support/eventually.ts';
@@ -152,10 +154,11 @@ export function parkedSuite(stage: () => Stage): void {
 }
 
 /** Something on the topic that nobody can read, in the name of a tenant. */
-async function publishPoison({ system }: Stage, tenantId: string): Promise<void> {
+async function publishPoison({ system, env }: Stage, tenantId: string): Promise<void> {
   await withDatabase(system.databaseUrl, async (database) => {
     const wakeups = postgresWakeups(database, silentLog);
-    const topics = postgresTopics({ database, wakeups, log: silentLog, retention: { everyMs: 0 } });
+    const settings = loadConfig(daybookSettings.pick({ kafka: true }), env).kafka;
+    const { topics } = await openTopics({ settings, database, wakeups, log: silentLog, name: 'test' });
     await topics.publish(eventsTopic, [
       {
         key: tenantId,
