@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { DaybookError, isDaybookError } from '@daybook/kernel/errors.ts';
+import type { EventStore } from '@daybook/kernel/ports/event-store.ts';
 import type { Log, Mail, SchemaRegistry, Vault } from '@daybook/kernel/ports/outside.ts';
 import { topicContracts } from '@daybook/schemas/contracts.ts';
 import { systemClock, systemIds } from './ambient.ts';
@@ -68,22 +69,24 @@ export async function openPlatform(options: PlatformOptions): Promise<Platform> 
     keyEncryptionKey: config.vault.encryptionKey,
     formerKeyEncryptionKeys: config.vault.formerEncryptionKeys,
   });
-  const stored = await openStore({
-    settings: config.eventStore,
-    name: options.name,
-    database,
-    wakeups,
-    log,
-    answerLimitMs: config.database.statementTimeoutMs,
-  });
-  const eventStore = contractStore(stored, vault);
   const identity = options.instance === undefined ? {} : { instance: options.instance };
   const outbound = guardedHttp({ allowHosts: config.outbound.allowHosts, log });
-  const open: { close: () => Promise<void> }[] = [outbound, eventStore, wakeups, database];
+  const open: { close: () => Promise<void> }[] = [outbound, wakeups, database];
+  let eventStore: EventStore;
   let registry: SchemaRegistry;
   let engine: OpenTopics;
   let logWatch: LogWatch;
   try {
+    const stored = await openStore({
+      settings: config.eventStore,
+      name: options.name,
+      database,
+      wakeups,
+      log,
+      answerLimitMs: config.database.statementTimeoutMs,
+    });
+    eventStore = contractStore(stored, vault);
+    open.splice(1, 0, eventStore);
     registry = await openRegistry(config.registry, database);
     engine = await openTopics({
       settings: config.kafka,

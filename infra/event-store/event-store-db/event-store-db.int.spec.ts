@@ -1,3 +1,4 @@
+import { inspect } from 'node:util';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import type { EventStore } from '@daybook/kernel/ports/event-store.ts';
 import type { StreamName } from '@daybook/kernel/event.ts';
@@ -134,6 +135,25 @@ describe('event store in EventStoreDB', () => {
       message: expect.stringContaining('EVENTSTORE_URL'),
     });
     expect(JSON.stringify(refused, Object.getOwnPropertyNames(refused))).not.toContain('byron-secret');
+  });
+
+  test.each([
+    '?tlz=false',
+    '?throwOnAppendFailure=false',
+    '?tls=maybe',
+    '?tls=true&tlsCAFile=/nowhere/ca.pem',
+  ])('a URL that makes no sense (%s) is refused by its name, and shown to nobody', (rest) => {
+    let refused: unknown;
+    try {
+      eventStoreDb({ url: `esdb://ada:lovelace@127.0.0.1:2113${rest}`, name: 'test' });
+    } catch (error) {
+      refused = error;
+    }
+    expect(refused).toMatchObject({
+      code: 'configuration-invalid',
+      message: expect.stringContaining('EVENTSTORE_URL'),
+    });
+    expect(inspect(refused)).not.toContain('lovelace');
   });
 
   test('an append larger than the server takes is refused by name, and nothing is written', async () => {
