@@ -48,12 +48,7 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) {
 }
 
 const stop = tier === 'unit' ? undefined : await startTestPostgres();
-const stopEngines = ['engines', 'everything'].includes(tier)
-  ? await startSharedEngines().catch(async (error: unknown) => {
-      await stop?.();
-      throw error;
-    })
-  : undefined;
+let stopEngines: (() => Promise<void>) | undefined;
 const results = await mkdtemp(join(tmpdir(), 'daybook-results-'));
 const total = { passed: 0, failed: 0, skipped: 0 };
 try {
@@ -62,6 +57,8 @@ try {
       (name) => tier === 'everything' || tier === name || (tier === 'all' && !apart.includes(name)),
     );
     if (tiers.length === 0 || told.signal.aborted) continue;
+    // Not sooner: their URLs stand in the environment, which everything else reads too.
+    if (tiers.includes('engines')) stopEngines = await startSharedEngines();
     const outcome = join(results, `${tiers.join('-')}.json`);
     const code = await jest([
       ...['--selectProjects', ...tiers, '--json', `--outputFile=${outcome}`, '--passWithNoTests'],
