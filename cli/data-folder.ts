@@ -111,8 +111,7 @@ function formatOf(text: string): number | undefined {
 
 async function claim(path: string, entries: readonly string[]): Promise<void> {
   // A first start that was killed half-way leaves these behind; anything else is somebody else's folder.
-  const ours = new Set(['lock', 'version.json.new']);
-  const foreign = entries.filter((entry) => !ours.has(entry) && !entry.startsWith('lock.'));
+  const foreign = entries.filter((entry) => !/^(lock$|lock\.|version\.json)/.test(entry));
   if (foreign.length > 0) {
     throw new DaybookError(
       'data-folder-unusable',
@@ -120,8 +119,10 @@ async function claim(path: string, entries: readonly string[]): Promise<void> {
     );
   }
   const file = join(path, 'version.json');
-  await writeFile(`${file}.new`, `${JSON.stringify({ format: folderFormat })}\n`);
-  await rename(`${file}.new`, file);
+  // A name of one's own: services that start side by side claim the folder at once.
+  const own = `${file}.${String(process.pid)}.new`;
+  await writeFile(own, `${JSON.stringify({ format: folderFormat })}\n`);
+  await rename(own, file);
 }
 
 function unusable(path: string, error: unknown): DaybookError {
