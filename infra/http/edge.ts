@@ -17,11 +17,12 @@ export type Edge = {
   principal?: Principal;
 };
 
-const edges = new WeakMap<object, Edge>();
+/** Where a request has what is known of it. A property: weak maps cost the garbage collector a look at every entry. */
+const known = Symbol('edge');
 
 /** What is known of a request that came through `edge`. */
 export function edgeOf(request: object): Edge {
-  const edge = edges.get(request);
+  const edge = (request as { [known]?: Edge })[known];
   if (edge === undefined)
     throw new TypeError('The request did not come through the edge of the application.');
   return edge;
@@ -48,11 +49,12 @@ export function edge(options: EdgeOptions): RequestHandler {
     const span = startSpan(request.method, { kind: 'server', parent });
     const open = (): void => {
       const traceparent = traceparentOut(parent);
-      edges.set(request, {
+      const opened: Edge = {
         correlationId,
         route: 'none',
         ...(traceparent === undefined ? {} : { traceparent }),
-      });
+      };
+      Object.assign(request, { [known]: opened });
       next();
     };
     response.once('close', () => {

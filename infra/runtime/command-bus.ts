@@ -210,14 +210,15 @@ export function makeCommandBus(options: CommandBusOptions): CommandBus {
     command: Command,
     prepared: PreparedCommand,
     context: CommandContext,
-    events: NonEmpty<Event>,
+    decided: NonEmpty<Event>,
     before: Revision,
   ): Promise<Appended> {
-    const { tenantId, commandId } = context;
+    const { tenantId } = context;
+    const events = newEvents(decided, command, context);
     const expected = before === -1 ? 'no-stream' : before;
     await failpoint('command.appending');
-    const appended = await eventStore.append(prepared.stream, expected, newEvents(events, command, context));
-    states.recorded(prepared, { tenantId, commandId, before, events, appended });
+    const appended = await eventStore.append(prepared.stream, expected, events);
+    states.recorded(prepared, { tenantId, before, events, appended });
     await failpoint('command.appended');
     return appended;
   }

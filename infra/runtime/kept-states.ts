@@ -166,7 +166,7 @@ export function keptStates(options: KeptStatesOptions): StreamStates {
       const kept = cache.get(prepared);
       return kept === undefined || kept.behind ? undefined : kept;
     },
-    recorded: (prepared, { tenantId, commandId, before, events, appended }) => {
+    recorded: (prepared, { tenantId, before, events, appended }) => {
       const { revision, position, wrote } = appended;
       const kept = cache.get(prepared);
       // Read back already by a command that came after.
@@ -184,7 +184,7 @@ export function keptStates(options: KeptStatesOptions): StreamStates {
         ),
         revision,
         position,
-        eventId: eventIdOf(commandId, events.length - 1),
+        eventId: (events.at(-1) ?? events[0]).id,
         behind: false,
         snapshotRevision: kept?.snapshotRevision ?? -1,
       });

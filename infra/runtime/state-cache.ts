@@ -1,3 +1,4 @@
+import { LRUCache } from 'lru-cache';
 import type { Position, Revision, StreamName } from '@daybook/kernel/event.ts';
 import type { PreparedCommand } from '@daybook/kernel/command.ts';
 
@@ -36,57 +37,45 @@ export type StateCacheLimits = Readonly<{
   maxBytes?: number;
 }>;
 
-type Entry = Readonly<{ decider: object; kept: KeptState; bytes: number }>;
+type Entry = Readonly<{ decider: object; kept: KeptState }>;
 
 /** What an entry costs beside its state: the object, its strings, its place in the map. Measured: 0.5 KiB. */
 const entryBytes = 512;
 
 /**
- * A bounded cache: the stream that was put longest ago makes room; every use of a state ends in a `put`. A state larger than a quarter of the whole is not kept.
+ * A bounded cache: the stream that was used longest ago makes room. A state larger than a quarter of the whole is not
+ * kept.
  */
 export function makeStateCache({
   maxStreams = 50_000,
   maxBytes = 64 * 1024 * 1024,
 }: StateCacheLimits = {}): StateCache {
-  const entries = new Map<StreamName, Entry>();
-  let bytes = 0;
+  const entries = new LRUCache<StreamName, Entry>({ max: maxStreams, maxSize: Math.max(maxBytes, 1) });
 
-  function drop({ stream }: FoldOf): void {
+  function find({ stream, decider }: FoldOf): KeptState | undefined {
     const entry = entries.get(stream);
-    if (entry === undefined) return;
-    entries.delete(stream);
-    bytes -= entry.bytes;
-  }
-
-  function find({ stream, decider }: FoldOf): Entry | undefined {
-    const entry = entries.get(stream);
-    return entry?.decider === decider ? entry : undefined;
-  }
-
-  function keep({ stream }: FoldOf, entry: Entry): void {
-    entries.set(stream, entry);
-    bytes += entry.bytes;
-    for (const [oldest, { bytes: freed }] of entries) {
-      if (entries.size <= maxStreams && bytes <= maxBytes) break;
-      entries.delete(oldest);
-      bytes -= freed;
-    }
+    return entry?.decider === decider ? entry.kept : undefined;
   }
 
   return {
-    get: (of) => find(of)?.kept,
+    get: find,
     put: (of, kept) => {
-      const before = find(of)?.kept;
+      const before = find(of);
       if (before !== undefined && before.revision > kept.revision) return;
-      drop(of);
-      const own = entryBytes + frozenBytes(kept.state);
-      if (own * 4 <= maxBytes) keep(of, { decider: of.decider, kept, bytes: own });
+      const size = entryBytes + frozenBytes(kept.state);
+      if (size * 4 <= maxBytes) entries.set(of.stream, { decider: of.decider, kept }, { size });
+      else entries.delete(of.stream);
     },
     outdate: (of) => {
-      const entry = find(of);
-      if (entry !== undefined) entries.set(of.stream, { ...entry, kept: { ...entry.kept, behind: true } });
+      const kept = find(of);
+      if (kept !== undefined && !kept.behind) {
+        const size = entryBytes + frozenBytes(kept.state);
+        entries.set(of.stream, { decider: of.decider, kept: { ...kept, behind: true } }, { size });
+      }
     },
-    drop,
+    drop: ({ stream }) => {
+      entries.delete(stream);
+    },
   };
 }
 

@@ -1,7 +1,7 @@
 import type { PreparedCommand } from '@daybook/kernel/command.ts';
 import {
   beginning,
-  type Event,
+  type NewEvent,
   type Position,
   type RecordedEvent,
   type Revision,
@@ -41,11 +41,10 @@ export type RecentState = Readonly<{ tenantId: string; state: unknown; revision:
 /** What a command recorded behind a state of its stream. */
 export type RecordedBehind = Readonly<{
   tenantId: string;
-  commandId: string;
   /** Revision of the state the command was decided on. */
   before: Revision;
   /** As they were decided. */
-  events: NonEmpty<Event>;
+  events: NonEmpty<NewEvent>;
   appended: Appended;
 }>;
 
