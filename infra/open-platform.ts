@@ -151,7 +151,6 @@ function tokensOf(
   return accessTokens({ keys, issuer, ttlMs: accessTtlMs });
 }
 
-/** Closes one after the other, once, also where one fails; the first failure is thrown at the end. */
 /** Another key than before would seal what is new so that nobody who has the right one can open it. */
 function refusedKey(error: unknown): never {
   if (!isDaybookError(error, 'key-unknown')) throw translateDatabaseError(error);
@@ -162,6 +161,7 @@ function refusedKey(error: unknown): never {
   );
 }
 
+/** Closes one after the other, once, also where one fails; the first failure is thrown at the end. */
 function closeAll(parts: readonly Readonly<{ close: () => Promise<void> }>[]): () => Promise<void> {
   let closing: Promise<void> | undefined;
   return () =>

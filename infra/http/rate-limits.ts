@@ -1,5 +1,6 @@
 import type { Request, Response } from 'express';
 import ipaddr from 'ipaddr.js';
+import { LRUCache } from 'lru-cache';
 import { RateLimiterPostgres, RateLimiterRes } from 'rate-limiter-flexible';
 import type { Log } from '@daybook/kernel/ports/outside.ts';
 import type { Database } from '../database/database.ts';
@@ -117,10 +118,10 @@ export function rateLimits({
   log,
   now = () => performance.now(),
 }: RateLimitsOptions): RateLimits {
-  const windows: Record<PolicyName, Map<string, Window>> = {
-    general: new Map(),
-    auth: new Map(),
-    mutations: new Map(),
+  const windows: Record<PolicyName, LRUCache<string, Window>> = {
+    general: new LRUCache({ max: maxWindows }),
+    auth: new LRUCache({ max: maxWindows }),
+    mutations: new LRUCache({ max: maxWindows }),
   };
   let exchanging: Promise<void> | undefined;
   let timer: NodeJS.Timeout | undefined;
@@ -129,9 +130,7 @@ export function rateLimits({
     const all = windows[name];
     let window = all.get(key);
     if (window === undefined || window.until <= now()) {
-      if (all.size >= maxWindows) all.delete(all.keys().next().value ?? '');
       window = { elsewhere: 0, unsent: 0, inFlight: 0, until: now() + policies[name].windowS * 1_000 };
-      all.delete(key);
       all.set(key, window);
     }
     return window;

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { errors, jwtVerify, SignJWT, type JSONWebKeySet, type JWTPayload } from 'jose';
+import { LRUCache } from 'lru-cache';
 import type { Role } from '@daybook/kernel/command.ts';
 import type { KeyRing } from './key-ring.ts';
 import { isRole, type Principal } from './principal.ts';
@@ -55,10 +56,11 @@ export function accessTokens(options: AccessTokensOptions): AccessTokens {
     cacheSize = 10_000,
     cacheTtlMs = 30_000,
   } = options;
-  const known = new Map<string, Readonly<{ accepted: Verification; expiresAt: number; until: number }>>();
+  const known = new LRUCache<string, Readonly<{ accepted: Verification; expiresAt: number; until: number }>>({
+    max: cacheSize,
+  });
 
   function remember(token: string, accepted: Verification, expiresAt: number): void {
-    if (known.size >= cacheSize) known.delete(known.keys().next().value ?? '');
     known.set(token, { accepted, expiresAt, until: Math.min(expiresAt, now() + cacheTtlMs) });
   }
 

@@ -1,3 +1,4 @@
+import { LRUCache } from 'lru-cache';
 import type { Position, RecordedEvent, Revision, StreamName } from '@daybook/kernel/event.ts';
 
 /** Where an event stands. */
@@ -20,19 +21,10 @@ export type KnownIds = Readonly<{
 /** Ids kept at most, over all streams: some 150 bytes each. */
 const mostIds = 500_000;
 
-/** Of the streams used last, with `most` ids in all; a stream larger than that is kept while it is the last one used. */
+/** Of the streams used last, with `most` ids in all; one stream larger than that is kept alone. */
 export function knownIds(most = mostIds): KnownIds {
-  const streams = new Map<StreamName, KnownStream>();
-  let count = 0;
-
-  function of(stream: StreamName): KnownStream {
-    const known = streams.get(stream) ?? { upTo: -1, places: new Map<string, Place>() };
-    // The stream used longest ago makes room.
-    streams.delete(stream);
-    streams.set(stream, known);
-    return known;
-  }
-
+  const streams = new LRUCache<StreamName, KnownStream>({ maxSize: most });
+  const of = (stream: StreamName): KnownStream => streams.get(stream) ?? { upTo: -1, places: new Map() };
   return {
     of,
     see: (stream, events) => {
@@ -41,13 +33,8 @@ export function knownIds(most = mostIds): KnownIds {
         if (revision !== known.upTo + 1) continue;
         known.upTo = revision;
         known.places.set(id, { revision, position });
-        count += 1;
       }
-      for (const [name, oldest] of streams) {
-        if (count <= most || name === stream) break;
-        streams.delete(name);
-        count -= oldest.places.size;
-      }
+      if (known.upTo >= 0) streams.set(stream, known, { size: Math.min(known.places.size, most) });
     },
   };
 }
