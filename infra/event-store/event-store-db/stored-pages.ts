@@ -127,7 +127,11 @@ function listenTo(
       // What fails from here on is of no interest any more, and must not end the process.
       readable.on('error', () => undefined);
       if (!readable.readableEnded) await cancelled(opened).catch(() => undefined);
-      readable.destroy();
+      // What the server ended already is over for the driver, which waits for that when it closes, once it is read.
+      wake = () => {
+        while (readable.read() !== null);
+      };
+      wake();
     },
   };
 }
