@@ -7,6 +7,7 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { requiredEngines } from './engines/required.ts';
 import { startSharedEngines } from './engines/shared.ts';
 import { startTestPostgres } from './support/global-setup.ts';
 
@@ -35,6 +36,13 @@ const [first = 'all', ...others] = process.argv.slice(2).filter((argument) => ar
 if (process.argv.includes('--write')) process.env['WRITE_PAGES'] = '1';
 const tier = known.includes(first) ? first : 'all';
 const jestArguments = known.includes(first) ? others : [first, ...others];
+
+try {
+  requiredEngines();
+} catch (error) {
+  process.stderr.write(`${(error as Error).message}\n`);
+  process.exit(2);
+}
 
 // Told to stop, it stops jest, and then what it started itself.
 let underWay: ChildProcess | undefined;

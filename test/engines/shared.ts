@@ -3,6 +3,7 @@ import type { Engine } from './engine.ts';
 import { lacking } from './fetch.ts';
 import { startKafka } from './kafka.ts';
 import { startRegistry } from './registry.ts';
+import { requiredEngines } from './required.ts';
 
 /** Engines by name: how one is started, and the variable that names one that runs already. */
 export const engines = {
@@ -28,7 +29,7 @@ export async function startSharedEngines(): Promise<() => Promise<void>> {
   );
   const reason = missing.length === 0 ? null : await lacking();
   if (reason !== null) {
-    const required = missing.filter((name) => requiredEngines().includes(name));
+    const required = requiredEngines().filter((name) => missing.some((one) => one === name));
     if (required.length > 0) throw new Error(`Required engines ${required.join(', ')}: ${reason}.`);
     for (const name of missing) process.env[absenceOf(name)] = reason;
     return () => Promise.resolve();
@@ -58,9 +59,4 @@ async function startInto(name: EngineName): Promise<Engine> {
   const engine = await engines[name].start();
   process.env[engines[name].variable] = engine.url;
   return engine;
-}
-
-/** Names in `REQUIRE_ENGINES`, also those of engines that other suites bring themselves. */
-function requiredEngines(): readonly string[] {
-  return (process.env['REQUIRE_ENGINES'] ?? '').split(',').map((name) => name.trim());
 }
