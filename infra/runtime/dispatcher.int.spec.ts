@@ -1,101 +1,21 @@
-import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { describe, expect, test } from '@jest/globals';
 import { DaybookError } from '@daybook/kernel/errors.ts';
-import type { CommandDelivery, CommandResult, CommandSender } from '@daybook/kernel/ports/outside.ts';
 import type { OutMessage } from '@daybook/kernel/ports/topics.ts';
 import type { Effect } from '@daybook/kernel/process.ts';
 import { eventually } from '@daybook/test/support/eventually.ts';
-import { jsonCodec } from '@daybook/test/support/json-codec.ts';
-import { freshDatabase } from '@daybook/test/support/postgres.ts';
-import { silentLog } from '@daybook/test/support/silent-log.ts';
 import { memoryWakeups } from '../database/wakeups.ts';
 import { onFailpoint } from '../failpoints/failpoint.ts';
-import { runDispatcher, type RunDispatcherOptions } from './dispatcher.ts';
+import { accepted, dispatchers, noting } from './dispatcher.fixture.ts';
 import { reportedCommandId } from './derived-ids.ts';
 import { closedEffects } from './closed-effects.fixture.ts';
 import { reviveEffect, untilNextEffect } from './outbox.ts';
-import { stepAll } from './process-step.ts';
-import { lockInstances, writeProcessChanges } from './process-store.ts';
-import { farOff, logOf, longAgo, orders, placed, send } from './process.fixture.ts';
+import { longAgo, send } from './process.fixture.ts';
 
-let opened: Awaited<ReturnType<typeof freshDatabase>>;
-let stops: (() => Promise<void>)[] = [];
-beforeEach(async () => {
-  opened = await freshDatabase();
-});
-afterEach(async () => {
-  await Promise.all(stops.map((stop) => stop()));
-  stops = [];
-  await opened.drop();
-});
-
-const accepted: CommandResult = { ok: true, streamId: '1', revision: 0, position: '1', answer: null };
-type Sent = { command: string; input: unknown; delivery: CommandDelivery };
-
-/** A sender that notes what it is sent. */
-function noting(answer: (sent: Sent) => CommandResult | Promise<CommandResult> = () => accepted) {
-  const sent: Sent[] = [];
-  const sender: CommandSender = {
-    send: async ({ command, input }, delivery) => {
-      sent.push({ command, input, delivery });
-      return await answer({ command, input, delivery });
-    },
-  };
-  return { sent, sender };
-}
-
-const wakeups = memoryWakeups();
-
-function start(options: Partial<RunDispatcherOptions>): () => Promise<void> {
-  const stopping = new AbortController();
-  const running = runDispatcher({
-    processes: [orders],
-    database: opened.database,
-    wakeups,
-    sender: noting().sender,
-    topics: { publish: () => Promise.resolve() },
-    codec: jsonCodec,
-    effects: {},
-    schemaVersion: () => 7,
-    log: silentLog,
-    backOff: { firstMs: 20, mostMs: 40 },
-    pollMs: 50,
-    ...options,
-    signal: stopping.signal,
-  });
-  const stop = async (): Promise<void> => {
-    stopping.abort();
-    await running;
-  };
-  stops.push(stop);
-  return stop;
-}
+const { database, wakeups, start, ask, left } = dispatchers();
 
 function die(): never {
   throw new Error('killed');
 }
-
-/** Lets orders ask for effects, as the runner would. */
-async function ask(...wanted: readonly (readonly [order: string, effects: Effect[]])[]): Promise<void> {
-  const log = logOf(...wanted.map(([order, effects]) => placed(order, farOff, effects)));
-  const inputs = log.map((input, index) => ({
-    input: { ...input, id: `${input.id} ${wanted[index]?.[0] ?? ''}` },
-    tenantId: 'a',
-    instanceId: wanted[index]?.[0] ?? '',
-    to: 'start' as const,
-  }));
-  await opened.database.transaction(async (client) => {
-    const { states } = await lockInstances(client, orders.name, inputs);
-    await writeProcessChanges(client, orders.name, stepAll(orders, inputs, states, farOff));
-  });
-  wakeups.notify('outbox');
-}
-
-const left = async () =>
-  (
-    await opened.database.pool.query<{ status: string; attempts: number }>(
-      'select status, attempts from runtime.effects order by seq',
-    )
-  ).rows;
 
 const call = (effect: string, input = {}): Effect => ({ kind: 'call', effect, input });
 
@@ -221,11 +141,11 @@ describe('the dispatcher', () => {
     });
     await ask(['1', [call('broken')]]);
     await eventually(async () => expect(await left()).toEqual([{ status: 'pending', attempts: 1 }]));
-    await opened.database.pool.query(
+    await database().pool.query(
       `insert into runtime.effects (id, process, tenant_id, instance_id, effect, metadata)
        select gen_random_uuid(), process, tenant_id, instance_id, effect, metadata from runtime.effects`,
     );
-    expect(await untilNextEffect(opened.database.pool, ['testOrders'])).toBeGreaterThan(200_000);
+    expect(await untilNextEffect(database().pool, ['testOrders'])).toBeGreaterThan(200_000);
     expect(attempts).toBe(1);
   });
 
@@ -238,7 +158,7 @@ describe('the dispatcher', () => {
     await ask(['1', [send('No', {}), send('Next', {})]]);
     await eventually(() => expect(sent.map(({ command }) => command)).toEqual(['No', 'Next']));
     await eventually(async () => expect(await left()).toEqual([{ status: 'rejected', attempts: 1 }]));
-    expect(await closedEffects(opened.database.pool, 'rejected', 10)).toMatchObject([
+    expect(await closedEffects(database().pool, 'rejected', 10)).toMatchObject([
       { process: 'testOrders', reason: 'too-late: It is over.' },
     ]);
   });
@@ -264,7 +184,7 @@ describe('the dispatcher', () => {
       expect((await left()).map(({ status }) => status)).toEqual(['dead', 'dead', 'dead']),
     );
     expect(attempts.toSorted()).toEqual(['flaky', 'flaky', 'flaky', 'impossible']);
-    const dead = await closedEffects(opened.database.pool, 'dead', 10);
+    const dead = await closedEffects(database().pool, 'dead', 10);
     expect(dead.map(({ reason }) => reason).toSorted()).toEqual([
       'configuration-invalid: No handler has the name of the effect.',
       expect.stringMatching(/^failed: Error: no luck \(dispatcher.int.spec.ts:\d+\)$/),
@@ -273,8 +193,8 @@ describe('the dispatcher', () => {
     works = true;
     const flaky = dead.find(({ reason }) => reason.startsWith('failed: Error: no luck'));
     const { seq = 0, closedAt = '' } = flaky ?? {};
-    expect(await reviveEffect(opened.database, { seq, closedAt: longAgo })).toBe(false);
-    expect(await reviveEffect(opened.database, { seq, closedAt })).toBe(true);
+    expect(await reviveEffect(database(), { seq, closedAt: longAgo })).toBe(false);
+    expect(await reviveEffect(database(), { seq, closedAt })).toBe(true);
     wakeups.notify('outbox');
     await eventually(async () => expect(await left()).toHaveLength(2));
   });
@@ -307,9 +227,7 @@ describe('the dispatcher', () => {
       const dies = start({ sender, leaseMs: 200, attemptMs: 100 });
       await ask(['1', [send('Greet', {})]]);
       await eventually(async () => {
-        const { rows } = await opened.database.pool.query(
-          'select from runtime.effects where lease is not null',
-        );
+        const { rows } = await database().pool.query('select from runtime.effects where lease is not null');
         expect(rows).toHaveLength(1);
       });
       await dies();
