@@ -21,6 +21,16 @@ export type MakeSubject<P> = () => Promise<Subject<P>>;
 /** An adapter that breaks one promise on purpose, and the clause that is there to notice. */
 export type Broken<P> = Readonly<{ name: string; clause: string; make: MakeSubject<P> }>;
 
+/**
+ * Clauses but for some that have no meaning for an adapter: its column says so, and none is passed for kept.
+ * @throws where a name is no clause's
+ */
+export function without<P>(clauses: readonly Clause<P>[], names: readonly string[]): readonly Clause<P>[] {
+  const unknown = names.filter((name) => !clauses.some((clause) => clause.name === name));
+  if (unknown.length > 0) throw new Error(`There is no clause ${unknown.join(', ')}.`);
+  return clauses.filter(({ name }) => !names.includes(name));
+}
+
 /** Registers one test a clause, each on a subject of its own. */
 export function registerContract<P>(
   portName: string,

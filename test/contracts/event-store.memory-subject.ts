@@ -1,12 +1,12 @@
 import { memoryEventStore, memoryLog } from '@daybook/infra/event-store/memory.ts';
 import type { EventStore } from '@daybook/kernel/ports/event-store.ts';
 import type { MakeSubject } from './contract.ts';
-import type { EventStoreSubject, HoldTransaction } from './event-store.subject.ts';
+import { noTransactions, type EventStoreSubject, type HoldTransaction } from './event-store.subject.ts';
 
 /** Memory stores on one log, each through `wrap`: as it is, or broken in one way. Open transactions are nothing to them. */
 export function memorySubject(
   wrap: (store: EventStore) => EventStore,
-  holdTransaction: HoldTransaction = () => Promise.resolve(() => Promise.resolve()),
+  holdTransaction: HoldTransaction = noTransactions,
 ): MakeSubject<EventStoreSubject> {
   return () => {
     const log = memoryLog();

@@ -16,6 +16,15 @@ export type EventStoreSubject = Readonly<{
 /** Opens a transaction in the adapter's own database or in another of its server; answers with what ends it. */
 export type HoldTransaction = (where: 'same database' | 'another database') => Promise<() => Promise<void>>;
 
+/** Clauses that mean nothing to a log whose server has no transactions. */
+export const clausesOfTransactions = [
+  'open-transactions-in-same-database',
+  'open-transactions-in-another-database',
+] as const;
+
+/** Of a log whose server has none: nothing to hold. */
+export const noTransactions: HoldTransaction = () => Promise.resolve(() => Promise.resolve());
+
 export const metadata: Metadata = {
   schemaVersion: 1,
   tenantId: 'tenant',

@@ -4,7 +4,7 @@ import type { TopicEngine } from '@daybook/infra/topics/topic-engine.ts';
 import type { Topics } from '@daybook/kernel/ports/topics.ts';
 import { silentLog } from '@daybook/test/support/silent-log.ts';
 import type { Subject } from './contract.ts';
-import type { HoldTransaction } from './event-store.subject.ts';
+import { noTransactions, type HoldTransaction } from './event-store.subject.ts';
 import { stallable } from './stalled-engine.ts';
 import type { TopicsProcess, TopicsSubject } from './topics.subject.ts';
 
@@ -21,7 +21,7 @@ export async function processesOver(
   open: () => Promise<Opened>,
   { patienceMs, ...lease }: Times,
   bend: (topics: Topics) => Partial<Topics> = () => ({}),
-  holdTransaction: HoldTransaction = () => Promise.resolve(() => Promise.resolve()),
+  holdTransaction: HoldTransaction = noTransactions,
 ): Promise<Subject<TopicsSubject>> {
   const pace = { ...lease, activePollMs: 5, idlePollMs: 50, backOff: { firstMs: 10, mostMs: 50 } };
   const processes: (TopicsProcess & { close(): Promise<void> })[] = [];

@@ -6,8 +6,7 @@ import { kafkaClient } from '@daybook/infra/topics/kafka-client.ts';
 import { silentLog } from '../support/silent-log.ts';
 import { startEngine, type Engine } from './engine.ts';
 import { fetchKafka } from './fetch.ts';
-
-const version = '4.3.1';
+import { engineVersions } from './versions.ts';
 
 /** Any id does: the cluster is one broker, its data new. */
 const clusterId = 'ZGF5Ym9vay10ZXN0LWNsdQ';
@@ -20,7 +19,7 @@ export type KafkaUser = Readonly<{ username: string; password: string }>;
  * @param user who alone is let in, by SASL PLAIN; absent: everybody
  */
 export async function startKafka(user?: KafkaUser): Promise<Engine> {
-  const libraries = join(await fetchKafka(version), 'lib', '*');
+  const libraries = join(await fetchKafka(engineVersions.kafka), 'lib', '*');
   const java = ['java', '-Xmx512m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1', '-cp', libraries];
   return startEngine({
     name: 'kafka',

@@ -2,13 +2,11 @@ import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { startEngine, type Engine } from './engine.ts';
 import { fetchApicurio } from './fetch.ts';
-
-/** The last line that runs on Java 17. */
-const version = '3.0.9';
+import { engineVersions } from './versions.ts';
 
 /** Starts a schema registry of its own, kept in memory; `url` is what `SCHEMA_REGISTRY_URL` takes. */
 export async function startRegistry(): Promise<Engine> {
-  const folder = await fetchApicurio(version);
+  const folder = await fetchApicurio(engineVersions.apicurio);
   const runner = (await readdir(folder)).find((name) => name.endsWith('-runner.jar'));
   if (runner === undefined) throw new Error(`There is no runner in ${folder}.`);
   return startEngine({
