@@ -1,11 +1,9 @@
 import { expect, test } from '@jest/globals';
-
-import type { RecordedEvent } from '@daybook/kernel/event.ts';
-import { goldenTypes } from '@daybook/test/golden/golden.ts';
 import { freshDatabase } from '@daybook/test/support/postgres.ts';
-import { contractFor, upcast } from '@daybook/schemas/contracts.ts';
+import { upcast } from '@daybook/schemas/contracts.ts';
 
 import { makeMessageCodec } from './codec.ts';
+import { goldenEvents } from './golden-events.fixture.ts';
 import { postgresSchemaRegistry } from './postgres.ts';
 
 test('processes that share a database understand each other, whatever versions they write', async () => {
@@ -14,9 +12,7 @@ test('processes that share a database understand each other, whatever versions t
     makeMessageCodec({ registry: postgresSchemaRegistry(database) }),
   );
   if (writer === undefined || rival === undefined || reader === undefined) throw new Error('Three codecs.');
-  const events = goldenTypes()
-    .filter(({ type }) => contractFor(type).kind === 'event')
-    .flatMap(({ type, version, cases }) => cases.map(({ data }) => recorded(type, version, data)));
+  const events = goldenEvents();
   const [first, second] = await Promise.all([
     writer.encodeEvents(events),
     rival.encodeEvents([...events].reverse()),
@@ -30,22 +26,3 @@ test('processes that share a database understand each other, whatever versions t
   }
   await drop();
 });
-
-function recorded(type: string, version: number, data: unknown): RecordedEvent {
-  return {
-    id: `${type} ${String(version)}`,
-    type,
-    data: data as RecordedEvent['data'],
-    metadata: {
-      schemaVersion: version,
-      tenantId: 't',
-      actor: { kind: 'system', id: 'spec' },
-      commandId: 'c',
-      correlationId: 'c',
-    },
-    stream: 'spec-1',
-    revision: 0,
-    position: '00000000000000000001' as RecordedEvent['position'],
-    recordedAt: '2026-11-21T06:00:00.000Z',
-  };
-}

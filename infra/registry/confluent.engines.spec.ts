@@ -1,13 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import type { RecordedEvent } from '@daybook/kernel/event.ts';
 import type { OutMessage } from '@daybook/kernel/ports/topics.ts';
-import { contractFor, upcast } from '@daybook/schemas/contracts.ts';
-import { goldenTypes } from '@daybook/test/golden/golden.ts';
+import { upcast } from '@daybook/schemas/contracts.ts';
 import type { Engine } from '@daybook/test/engines/engine.ts';
 import { describeWithEngines } from '@daybook/test/engines/engine-suite.ts';
 import { startRegistry } from '@daybook/test/engines/registry.ts';
 import { confluentSchemaRegistry } from './confluent.ts';
+import { goldenEvents } from './golden-events.fixture.ts';
 import { makeMessageCodec, type MessageCodec } from './codec.ts';
 
 const schemaOf = (type: string): string =>
@@ -78,9 +77,7 @@ describeWithEngines('a registry that goes away', ['registry'], () => {
   }, 60_000);
 
   test('processes understand each other, and go on while it is away with what they have asked', async () => {
-    const events = goldenTypes()
-      .filter(({ type }) => contractFor(type).kind === 'event')
-      .flatMap(({ type, version, cases }) => cases.map(({ data }) => recorded(type, version, data)));
+    const events = goldenEvents();
     const codec = (): MessageCodec => makeMessageCodec({ registry: confluentSchemaRegistry({ url }) });
     const [writer, rival, reader] = [codec(), codec(), codec()];
     const readAll = async (messages: readonly OutMessage[]): Promise<void> => {
@@ -99,22 +96,3 @@ describeWithEngines('a registry that goes away', ['registry'], () => {
     await expect(codec().encodeEvents(events)).rejects.toMatchObject({ code: 'unavailable', retry: 'later' });
   }, 120_000);
 });
-
-function recorded(type: string, version: number, data: unknown): RecordedEvent {
-  return {
-    id: `${type} ${String(version)}`,
-    type,
-    data: data as RecordedEvent['data'],
-    metadata: {
-      schemaVersion: version,
-      tenantId: 't',
-      actor: { kind: 'system', id: 'spec' },
-      commandId: 'c',
-      correlationId: 'c',
-    },
-    stream: 'spec-1',
-    revision: 0,
-    position: '00000000000000000001' as RecordedEvent['position'],
-    recordedAt: '2026-11-21T06:00:00.000Z',
-  };
-}
