@@ -28,6 +28,8 @@ export type Bar = Readonly<{
   title: string;
   /** Least number of pairs. Default 5. */
   pairs?: number;
+  /** What it cannot do without and this machine does not have, in words; null where it has everything. */
+  lacking?: () => Promise<string | null>;
   /**
    * Sets up and answers with what to run. Contests run one after another; the bar is met where each is, and its
    * result is that of the contest nearest to its gate.

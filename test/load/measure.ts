@@ -19,28 +19,30 @@ export type Runner = Readonly<{
   run: () => Promise<Sample>;
 }>;
 
-/** A subject held against an anchor, or, without one, against an absolute limit. */
+/** A subject held against an anchor, or, without one, against an absolute limit; or only reported. */
 export type Contest = Readonly<{
   subject: Runner;
   /** Absent: `gate` and `goal` are limits of the subject's figure itself. */
   anchor?: Runner;
-  gate: number;
-  goal: number;
+  /** Given together with `goal`. Absent: the figure is reported, and held against nothing. */
+  gate?: number;
+  goal?: number;
   /** Which way the ratio is good. Default `higher`. */
   better?: 'higher' | 'lower';
   /** Limits of the subject's 99th percentile: the median over the pairs counts. */
   p99Ms?: Readonly<{ gate: number; goal: number }>;
 }>;
 
-export type Verdict = 'goal' | 'gate' | 'missed';
+export type Verdict = 'goal' | 'gate' | 'missed' | 'reported';
 
 export type ContestResult = Readonly<{
   subject: Readonly<{ name: string; unit: string; median: number; all: readonly number[]; p99Ms?: number }>;
   anchor: Readonly<{ name: string; unit: string; median: number; all: readonly number[] }> | null;
   /** Median of the subject over that of the anchor; the subject's median where there is no anchor. */
   ratio: number;
-  gate: number;
-  goal: number;
+  /** Null, like the goal, where the figure is only reported. */
+  gate: number | null;
+  goal: number | null;
   better: 'higher' | 'lower';
   p99Ms?: Readonly<{ gate: number; goal: number }>;
   verdict: Verdict;
@@ -87,9 +89,15 @@ export function judge(
     contest.p99Ms === undefined
       ? undefined
       : median(subject.map(({ latenciesMs = [] }) => percentile(latenciesMs, 99)));
-  const meets = (limit: 'gate' | 'goal'): boolean =>
-    (contest.better === 'lower' ? ratio <= contest[limit] : ratio >= contest[limit]) &&
+  const meets = (limit: 'gate' | 'goal', value: number): boolean =>
+    (contest.better === 'lower' ? ratio <= value : ratio >= value) &&
     (contest.p99Ms === undefined || (p99Ms ?? Infinity) <= contest.p99Ms[limit]);
+  const verdict = (): Verdict => {
+    const { gate, goal } = contest;
+    if (gate === undefined || goal === undefined) return 'reported';
+    if (meets('goal', goal)) return 'goal';
+    return meets('gate', gate) ? 'gate' : 'missed';
+  };
   return {
     subject: {
       name: contest.subject.name,
@@ -103,11 +111,11 @@ export function judge(
         ? null
         : { name: contest.anchor.name, unit: contest.anchor.unit, median: median(others), all: others },
     ratio,
-    gate: contest.gate,
-    goal: contest.goal,
+    gate: contest.gate ?? null,
+    goal: contest.goal ?? null,
     better: contest.better ?? 'higher',
     ...(contest.p99Ms === undefined ? {} : { p99Ms: contest.p99Ms }),
-    verdict: meets('goal') ? 'goal' : meets('gate') ? 'gate' : 'missed',
+    verdict: verdict(),
     pairs: subject.length,
   };
 }

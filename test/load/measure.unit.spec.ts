@@ -41,6 +41,17 @@ describe('a contest', () => {
     expect(judge(absolute, figures(12), [])).toMatchObject({ ratio: 12, verdict: 'gate', anchor: null });
   });
 
+  test('without limits the figure is reported, whatever it is', () => {
+    const { gate, goal, ...reported } = contest;
+    expect([gate, goal]).toEqual([0.5, 0.8]);
+    expect(judge(reported, figures(1), figures(100))).toMatchObject({
+      ratio: 0.01,
+      gate: null,
+      goal: null,
+      verdict: 'reported',
+    });
+  });
+
   test('takes subject and anchor in turn, after a warm-up pair', async () => {
     const order: string[] = [];
     const noted = (name: string) => ({

@@ -49,7 +49,7 @@ const head = `# Performance
 
 Every figure is a ratio taken inside one run: subject and anchor in turn, medians compared, on a PostgreSQL with fsync
 on. A run after which anything is lost or doubled is thrown away. \`gate\` is the least that may stand, \`goal\` what is
-aimed at. \`npm run bench -- p1\` repeats a bar, \`npm run bench -- all --write\` writes this page; see
+aimed at; what has neither is reported. \`npm run bench -- p1\` repeats a bar, \`npm run bench -- all --write\` writes this page; see
 [how to measure](../how-to/measure.md). Absolute figures belong to the machine named beside them.
 
 `;
@@ -95,11 +95,16 @@ export function performancePage(records: readonly BarRecord[], notes: Notes): st
   return `${head}## Ratios\n\n${ratios}\n\n${belowGoal(records, notes)}## Absolute figures\n\n${absolutes}\n\n## Conditions\n\n${conditions}\n`;
 }
 
-const reached: Readonly<Record<Verdict, string>> = { goal: 'goal', gate: 'gate', missed: '**below gate**' };
+const reached: Readonly<Record<Verdict, string>> = {
+  goal: 'goal',
+  gate: 'gate',
+  missed: '**below gate**',
+  reported: 'reported',
+};
 
 function belowGoal(records: readonly BarRecord[], notes: Notes): string {
   const paragraphs = records
-    .filter(({ results }) => results.some(({ verdict }) => verdict !== 'goal'))
+    .filter(({ results }) => results.some(({ verdict }) => verdict === 'gate' || verdict === 'missed'))
     .map(
       ({ bar }) =>
         `### ${bar.toUpperCase()}\n\n${notes[bar] ?? 'Nobody has looked where its time goes yet.'}\n`,
@@ -114,7 +119,9 @@ function ratioOf({ ratio, anchor, subject }: ContestResult): string {
 }
 
 function limitOf({ better, p99Ms, ...limits }: ContestResult, which: 'gate' | 'goal'): string {
-  const figure = `${better === 'lower' ? '≤' : '≥'} ${String(limits[which])}`;
+  const limit = limits[which];
+  if (limit === null) return '';
+  const figure = `${better === 'lower' ? '≤' : '≥'} ${String(limit)}`;
   return p99Ms === undefined ? figure : `${figure}, p99 ≤ ${String(p99Ms[which])} ms`;
 }
 

@@ -47,6 +47,13 @@ describe('the page', () => {
     expect(page).toContain('| P14 | Title of p14 | a machine | fsync=on | 0.1, 1.3 | 42 | 2026-01-01 |');
   });
 
+  test('has what is only reported without limits, and asks no questions of it', () => {
+    const reported = { ...result(0.1, 'reported'), gate: null, goal: null };
+    const own = performancePage([record('p13', reported)], {});
+    expect(own).toContain('| P13 | ours | theirs | 0.100 |  |  | reported |');
+    expect(own).not.toContain('### P13');
+  });
+
   test('says where the time goes of bars below their goal, and of no others', () => {
     expect(page).toContain('### P14\n\nIt waits for the disk.');
     expect(page).not.toContain('All is well.');

@@ -79,12 +79,13 @@ export async function runBar(bar: Bar, options: RunBarOptions): Promise<BarRecor
   }
 }
 
-function describe({ ratio, gate, goal, p99Ms, subject, verdict }: ContestResult): string {
+function describe({ ratio, gate, goal, p99Ms, subject, anchor, verdict }: ContestResult): string {
   const latency =
     p99Ms === undefined
       ? ''
       : `; p99 ${rounded(subject.p99Ms ?? NaN)} ms (gate ${String(p99Ms.gate)}, goal ${String(p99Ms.goal)})`;
-  const word = { goal: 'goal reached', gate: 'at gate', missed: 'BELOW GATE' }[verdict];
+  if (gate === null) return `${anchor === null ? 'median' : 'ratio'} ${rounded(ratio)}${latency}: reported`;
+  const word = { goal: 'goal reached', gate: 'at gate', missed: 'BELOW GATE', reported: 'reported' }[verdict];
   return `ratio ${rounded(ratio)} (gate ${String(gate)}, goal ${String(goal)})${latency}: ${word}`;
 }
 

@@ -1,0 +1,55 @@
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import { lacking } from '../engines/fetch.ts';
+import type { Bar } from './bar.ts';
+import { startBenchEngines } from './bench-engines.ts';
+import { openRelayRace, total } from './relay-race.ts';
+
+export const bar: Bar = {
+  name: 'p13',
+  title: `The relay to Kafka, ${String(total)} events that wait: Avro, acks=all, a schema registry.`,
+  lacking,
+  prepare: async (bench) => {
+    const engines = await startBenchEngines();
+    const database = await bench.database();
+    const race = await openRelayRace(database, { brokers: [engines.broker] }, engines.registryUrl);
+    const raw = fork(
+      join(import.meta.dirname, 'p13-raw.ts'),
+      [database.url, engines.registryUrl, engines.broker],
+      { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] },
+    );
+    await once(raw, 'message');
+    return {
+      contests: [
+        {
+          subject: {
+            name: 'relay: read, encode, publish, checkpoint',
+            unit: 'events/s',
+            run: () => race.run(),
+          },
+          anchor: {
+            name: 'kafkajs 2.2 idempotent producer, the same bytes in the same batches, made beforehand',
+            unit: 'events/s',
+            run: async () => {
+              const topic = await race.topic();
+              raw.send(topic);
+              const [tookMs] = (await once(raw, 'message')) as [number];
+              await race.judge(topic);
+              return { figure: total / (tookMs / 1_000) };
+            },
+          },
+          gate: 0.5,
+          goal: 0.7,
+        },
+      ],
+      close: async () => {
+        const exit = once(raw, 'exit');
+        raw.send(null as never);
+        await exit;
+        await race.close();
+        await engines.close();
+      },
+    };
+  },
+};
