@@ -50,7 +50,8 @@ export async function runBar(bar: Bar, options: RunBarOptions): Promise<BarRecor
     const results: ContestResult[] = [];
     try {
       for (const contest of prepared.contests) {
-        print(`${contest.subject.name} against ${contest.anchor?.name ?? 'its limit'}`);
+        const limit = contest.gate === undefined ? 'nothing' : 'its limit';
+        print(`${contest.subject.name} against ${contest.anchor?.name ?? limit}`);
         const result = await alternate(
           profile ? profiled(contest, server.url, print) : contest,
           pairs,

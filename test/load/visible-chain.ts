@@ -8,12 +8,11 @@ import { memoryWakeups, postgresWakeups, type Wakeups } from '@daybook/infra/dat
 import { contractStore } from '@daybook/infra/event-store/contract-store.ts';
 import { postgresEventStore } from '@daybook/infra/event-store/postgres.ts';
 import { makeMessageCodec } from '@daybook/infra/registry/codec.ts';
-import { postgresSchemaRegistry } from '@daybook/infra/registry/postgres.ts';
-import { relayInDatabase } from '@daybook/infra/relay/relay-output.ts';
+import { openRegistry } from '@daybook/infra/registry/open-registry.ts';
 import { runRelay } from '@daybook/infra/relay/relay.ts';
 import { followPositions, type Positions } from '@daybook/infra/runtime/positions.ts';
 import { partitionsOfTenants } from '@daybook/infra/runtime/tenant-partitions.ts';
-import { postgresTopics } from '@daybook/infra/topics/postgres-topics.ts';
+import { openTopics, type OpenTopics } from '@daybook/infra/topics/open-topics.ts';
 import { memoryVault } from '@daybook/infra/vault/memory.ts';
 import type { EventStore } from '@daybook/kernel/ports/event-store.ts';
 import { eventsTopic, topicContracts } from '@daybook/schemas/contracts.ts';
@@ -22,7 +21,7 @@ import { silentLog } from '../support/silent-log.ts';
 import type { Bench } from './bar.ts';
 import { countRows } from './bench-database.ts';
 import { fillStore } from './fill-store.ts';
-import { percentile, type Sample } from './measure.ts';
+import { concurrently, percentile, type Sample } from './measure.ts';
 import { sampleEvent } from './sample-events.ts';
 
 /** Which wake-ups get lost: none, those between processes, or all of them. */
@@ -41,11 +40,42 @@ export function lossyWakeups(database: Database, lost: Lost): Wakeups {
   return lost === 'notify' ? local : { ...local, notify: () => undefined };
 }
 
+/** Where the topics of a chain are, and their schemas: on Kafka, or in the database where nothing is given. */
+export type ChainEngines = Readonly<{ broker?: string; registryUrl?: string }>;
+
+/** The topics of a chain, in any of its processes. */
+export function openChainTopics(
+  database: Database,
+  wakeups: Wakeups,
+  { broker }: ChainEngines,
+): Promise<OpenTopics> {
+  const brokers = broker === undefined ? [] : [broker];
+  return openTopics({
+    settings: {
+      brokers,
+      tls: false,
+      ca: undefined,
+      mechanism: 'plain',
+      username: undefined,
+      password: undefined,
+    },
+    database,
+    wakeups,
+    log: silentLog,
+    name: 'bench',
+  });
+}
+
 /** From an append to what a reader sees: store and relay in this process, the projector in another. */
 export type VisibleChain = Readonly<{
   databaseUrl: string;
   /** Appends at the rate and times each event from its acknowledgement; the figure is the 99th percentile in ms. */
   run(): Promise<Sample>;
+  /**
+   * As many appends as the chain takes while so many events are under way at a time, each until a reader sees it; the
+   * figure is events a second.
+   */
+  sustained(underWay: number): Promise<Sample>;
   close(): Promise<void>;
 }>;
 
@@ -54,25 +84,26 @@ export type ChainOptions = Readonly<{
   rate?: number;
   /** Events that are in the log, and in the read model, before the first run. Default 0. */
   history?: number;
+  engines?: ChainEngines;
 }>;
 
 /** Opens the chain. */
 export async function openVisibleChain(
   bench: Bench,
   lost: Lost,
-  { rate = perSecond, history = 0 }: ChainOptions = {},
+  { rate = perSecond, history = 0, engines = {} }: ChainOptions = {},
 ): Promise<VisibleChain> {
   const log = silentLog;
   const database = await bench.database();
   const wakeups = lossyWakeups(database, lost);
   const store = contractStore(postgresEventStore({ database, wakeups, log }), memoryVault());
-  const topics = postgresTopics({ database, wakeups, log });
+  const { topics, relayOutput } = await openChainTopics(database, wakeups, engines);
   for (const { name, partitions } of topicContracts) await topics.ensure(name, { partitions });
   const stopping = new AbortController();
   const relay = runRelay({
     eventStore: store,
-    codec: makeMessageCodec({ registry: postgresSchemaRegistry(database) }),
-    output: relayInDatabase({ database, wakeups, topic: eventsTopic }),
+    codec: makeMessageCodec({ registry: await openRegistry({ url: engines.registryUrl }, database) }),
+    output: relayOutput,
     log,
     signal: stopping.signal,
   });
@@ -83,22 +114,29 @@ export async function openVisibleChain(
     partitionOf: partitionsOfTenants(topics, eventsTopic),
     log,
   });
-  const projector = fork(join(import.meta.dirname, 'p11-projector.ts'), [database.url, lost], {
-    stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
-  });
+  const projector = fork(
+    join(import.meta.dirname, 'p11-projector.ts'),
+    [database.url, lost, JSON.stringify(engines)],
+    { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] },
+  );
   await once(projector, 'message');
   if (history > 0) await fillStore(store, history, tenants);
   await eventually(async () => expectRows(await countRows(database.pool, `read.${projection}`), history), {
     withinMs: 120_000,
   });
   let acknowledged = history;
+  const counted = async (sample: Sample): Promise<Sample> => {
+    acknowledged += sample.latenciesMs?.length ?? 0;
+    expectRows(await countRows(database.pool, `read.${projection}`), acknowledged);
+    return sample;
+  };
   return {
     databaseUrl: database.url,
-    run: async () => {
-      const sample = await load(store, positions, rate);
-      acknowledged += sample.latenciesMs?.length ?? 0;
-      expectRows(await countRows(database.pool, `read.${projection}`), acknowledged);
-      return sample;
+    run: async () => counted(await load(store, positions, rate)),
+    sustained: async (underWay) => {
+      const work = (call: number): Promise<number> => visible(store, positions, call);
+      const { perSecond: figure, latenciesMs } = await concurrently(underWay, seconds * 1_000, work);
+      return counted({ figure, latenciesMs });
     },
     close: async () => {
       await ended(projector);
