@@ -21,11 +21,11 @@ describe('clocks and event loops of processes', () => {
     clocks = Object.fromEntries(made) as typeof clocks;
     const envOf = Object.fromEntries(made.map(([name, { env }]) => [name, env]));
     arena = await openArena({ mode: 'five processes', envOf });
-  }, 60_000);
+  }, 180_000);
   afterAll(async () => {
     await arena.close();
     await rm(folder, { recursive: true, force: true });
-  }, 60_000);
+  }, 180_000);
 
   const allRight = (): void => {
     for (const name of services) clocks[name].set(0);

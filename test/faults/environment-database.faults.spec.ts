@@ -23,8 +23,8 @@ describe('a database in use by others', () => {
   let arena: Arena;
   beforeAll(async () => {
     arena = await openArena({ env: { DB_STATEMENT_TIMEOUT: '2s' } });
-  }, 60_000);
-  afterAll(() => arena.close(), 60_000);
+  }, 180_000);
+  afterAll(() => arena.close(), 180_000);
 
   test('a slow trigger on the log slows appends, and loses nothing', async () => {
     const admin = await connect(arena.system.databaseUrl);
@@ -119,11 +119,11 @@ describe('a server with few connections', () => {
   beforeAll(async () => {
     server = await startServer({ max_connections: '60' });
     arena = await openArena({ databaseUrl: server.url, env: { DB_STATEMENT_TIMEOUT: '2s' } });
-  }, 60_000);
+  }, 180_000);
   afterAll(async () => {
     await arena.close();
     await server.stop();
-  }, 60_000);
+  }, 180_000);
 
   test('taken by others to the last one, it refuses work for now, and all goes on behind it', async () => {
     const load = arena.load();
@@ -142,7 +142,8 @@ describe('a server with few connections', () => {
     await eventually(
       async () => {
         await admin.query(others);
-        await Promise.all(Array.from({ length: 20 }, take)).catch(() => undefined);
+        // All of them: one that came late would be nobody's.
+        await Promise.allSettled(Array.from({ length: 20 }, take));
         expect(load.failures().length).toBeGreaterThanOrEqual(8);
       },
       { withinMs: 30_000 },

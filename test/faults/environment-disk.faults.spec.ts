@@ -15,7 +15,7 @@ const withSmallDisk = reason === undefined ? describe : describe.skip;
 const open: (() => Promise<unknown>)[] = [];
 afterEach(async () => {
   for (const close of open.splice(0).toReversed()) await close();
-}, 60_000);
+}, 180_000);
 
 async function diskOf(megabytes: number): Promise<SmallDisk> {
   const disk = await mountSmallDisk(megabytes);

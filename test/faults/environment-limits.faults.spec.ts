@@ -13,8 +13,8 @@ onLinux('limits of a process', () => {
   let arena: Arena;
   beforeAll(async () => {
     arena = await openArena();
-  }, 60_000);
-  afterAll(() => arena.close(), 60_000);
+  }, 180_000);
+  afterAll(() => arena.close(), 180_000);
 
   test('without a file descriptor left it lives, refuses, and goes on once there are some', async () => {
     const pid = arena.system.processes.get('up')?.pid ?? 0;

@@ -23,13 +23,13 @@ beforeAll(async () => {
   database = openDatabase({ url: arena.system.databaseUrl, log: silentLog });
   wakeups = postgresWakeups(database, silentLog);
   topics = postgresTopics({ database, wakeups, log: silentLog, retention: { everyMs: 0 } });
-}, 60_000);
+}, 180_000);
 afterAll(async () => {
   await topics.close();
   await wakeups.close();
   await database.close();
   await arena.close();
-}, 60_000);
+}, 180_000);
 
 describe('messages that come again', () => {
   test.each([

@@ -17,12 +17,12 @@ describe('the network to PostgreSQL', () => {
       judgedUrl: server.url,
       env: { DB_STATEMENT_TIMEOUT: '2s' },
     });
-  }, 60_000);
+  }, 180_000);
   afterAll(async () => {
     await arena.close();
     await proxy.close();
     await server.stop();
-  }, 60_000);
+  }, 180_000);
 
   test.each([
     ['the append of events', /log\.append\(/, 10],

@@ -11,8 +11,8 @@ describe.each(modes)('PostgreSQL in %s', (mode) => {
   let arena: Arena;
   beforeAll(async () => {
     arena = await openArena({ mode, env: { DB_STATEMENT_TIMEOUT: '3s' } });
-  }, 60_000);
-  afterAll(() => arena.close(), 60_000);
+  }, 180_000);
+  afterAll(() => arena.close(), 180_000);
 
   test('killed under load: refusals say when to come back, and nothing acknowledged is lost', async () => {
     const { system, person } = arena;

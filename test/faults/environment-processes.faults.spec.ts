@@ -9,7 +9,7 @@ import { elsewhere, goesOn, isReady, openArena, type Arena } from './arena.ts';
 const open: (() => Promise<unknown>)[] = [];
 afterEach(async () => {
   for (const close of open.splice(0).toReversed()) await close();
-}, 60_000);
+}, 180_000);
 
 const services = ['sagas', 'scrapers', 'projectors', 'query-service', 'command-service'] as const;
 
@@ -60,7 +60,7 @@ describe('two of every service on one database', () => {
     arena = await openArena({ mode: 'five processes', twice: true });
     other = elsewhere(arena.person, arena.system.others ?? arena.system.addresses);
   }, 120_000);
-  afterAll(() => arena.close(), 60_000);
+  afterAll(() => arena.close(), 180_000);
 
   test('kill -9 of one of each at once: the others take over, and clients that retry notice nothing', async () => {
     const { system, person } = arena;

@@ -12,7 +12,7 @@ type Env = Readonly<Record<string, string>>;
 const open: (() => Promise<unknown>)[] = [];
 afterEach(async () => {
   for (const close of open.splice(0).toReversed()) await close();
-}, 60_000);
+}, 180_000);
 
 async function shopAt(port = 0): Promise<RunningShop> {
   const shop = await openShop({ port, seed: 3, slowMs: 50 });

@@ -14,7 +14,7 @@ let house: KillHouse;
 beforeAll(async () => {
   house = await openKillHouse();
 }, 120_000);
-afterAll(() => house.close(), 60_000);
+afterAll(() => house.close(), 180_000);
 
 let pages = 0;
 const loads: Load[] = [];

@@ -28,7 +28,7 @@ afterAll(async () => {
     ([name, { readyMs, settledMs }]) => `  ${name}: ${readyMs.toFixed(0)} ms, ${settledMs.toFixed(0)} ms`,
   );
   process.stderr.write(`Slowest to be ready, and to settle, after a death:\n${lines.join('\n')}\n`);
-}, 60_000);
+}, 180_000);
 
 test.each(names)(
   'a death at %s loses and doubles nothing',
