@@ -1,12 +1,22 @@
 /** The files by which Daybook is deployed: each fits the schema of what reads it, and names settings that exist. */
-import { execFileSync, spawnSync } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { parse, parseAllDocuments, stringify } from 'yaml';
+import { metricsRegistry } from '@daybook/infra/telemetry/metrics.ts';
+import { topicContracts } from '@daybook/schemas/contracts.ts';
 import { root } from '../support/source-files.ts';
+import {
+  configurationOf,
+  deployFile,
+  imageEnvironment,
+  installSchemas,
+  python,
+  testSchema,
+  unknownSettings,
+} from './deploy-tools.ts';
 
 type Workload = {
   kind: string;
@@ -15,48 +25,15 @@ type Workload = {
 };
 
 const deploy = join(root, 'infra/deploy');
-const file = (path: string): string => readFileSync(join(deploy, path), 'utf8');
 const base = 'kubernetes/base';
-const overlays = ['small', 'production'].map((name) => `kubernetes/overlays/${name}`);
-
-/** Schemas of Kubernetes and of Compose, from PyPI. */
-const tools = join(root, 'node_modules/.cache/deploy-schemas-1');
-const packages = ['kubernetes-validate==1.37.0', 'docker-compose==1.29.2'] as const;
-
-/** Python with pip, from which the schemas come. Without it they are skipped; a `.ci/run` always has it. */
-const hasPython = spawnSync('python3', ['-m', 'pip', '--version']).status === 0;
-const testSchema = hasPython ? test : test.skip;
+const overlays = ['small', 'production', 'engines'].map((name) => `kubernetes/overlays/${name}`);
 
 let folder: string;
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'daybook-deploy-'));
-  if (!hasPython || existsSync(join(tools, 'done'))) return;
-  const pip = [
-    '-m',
-    'pip',
-    'install',
-    '--quiet',
-    '--root-user-action=ignore',
-    '--upgrade',
-    '--target',
-    tools,
-  ];
-  // Nothing of the system's own Python is touched.
-  const env = { ...process.env, PIP_BREAK_SYSTEM_PACKAGES: '1' };
-  execFileSync('python3', [...pip, packages[0]], { stdio: 'pipe', env });
-  // For its schema alone: what it needs to run is long outdated.
-  execFileSync('python3', [...pip, '--no-deps', packages[1]], { stdio: 'pipe', env });
-  await writeFile(join(tools, 'done'), '');
+  await installSchemas();
 }, 180_000);
 afterAll(() => rm(folder, { recursive: true, force: true }));
-
-function python(...args: readonly string[]): string {
-  return execFileSync('python3', args, {
-    encoding: 'utf8',
-    stdio: 'pipe',
-    env: { ...process.env, PYTHONPATH: tools },
-  });
-}
 
 /** What Kubernetes' schemas say against documents: those of the wrong form, and those with a field that no schema knows. */
 async function againstKubernetes(documents: readonly string[]): Promise<string> {
@@ -71,8 +48,11 @@ async function againstKubernetes(documents: readonly string[]): Promise<string> 
   }
 }
 
+/** Not applied: they say what secrets have to hold. */
+const examples = [base, 'kubernetes/overlays/engines'].map((of) => `${of}/secrets.example.yaml`);
+
 const kustomization = (of: string) =>
-  parse(file(`${of}/kustomization.yaml`)) as {
+  parse(deployFile(`${of}/kustomization.yaml`)) as {
     resources: string[];
     patches?: { path: string; target: { kind: string } }[];
   };
@@ -88,7 +68,7 @@ describe('Kubernetes', () => {
   testSchema(
     'resources fit the schemas',
     async () => {
-      const texts = [...resources, `${base}/secrets.example.yaml`].map(file);
+      const texts = [...resources, ...examples].map(deployFile);
       expect(await againstKubernetes(texts)).toBe('');
     },
     60_000,
@@ -98,7 +78,8 @@ describe('Kubernetes', () => {
     'patches fit the schemas of what they are laid over',
     async () => {
       const texts = patches.map(({ path, kind }) => {
-        const patch = parse(file(path)) as Workload;
+        if (kind === 'ConfigMap') return deployFile(path);
+        const patch = parse(deployFile(path)) as Workload;
         const apiVersion = kind === 'Job' ? 'batch/v1' : 'apps/v1';
         const needs = kind === 'Job' ? {} : { selector: {}, serviceName: 'any' };
         const whole = { ...patch, apiVersion, kind, spec: { ...needs, ...patch.spec } };
@@ -113,8 +94,14 @@ describe('Kubernetes', () => {
   );
 
   testSchema('a field that does not exist is noticed', async () => {
-    const wrong = file(`${base}/sagas.yaml`).replace('replicas: 2', 'replica: 2');
+    const wrong = deployFile(`${base}/sagas.yaml`).replace('replicas: 2', 'replica: 2');
     expect(await againstKubernetes([wrong])).toContain("'replica' was unexpected");
+  });
+
+  test('the image is of one version', () => {
+    const { images } = parse(deployFile(`${base}/kustomization.yaml`)) as { images: { newTag: string }[] };
+    for (const { newTag } of images) expect(newTag).toMatch(/^\d+\.\d+\.\d+$/);
+    expect(images).toHaveLength(1);
   });
 
   test('every file is part of a kustomization, or an example', () => {
@@ -123,58 +110,99 @@ describe('Kubernetes', () => {
       readdirSync(join(deploy, of)).map((name) => `${of}/${name}`),
     );
     const loose = all.filter((path) => !named.has(path) && !path.endsWith('kustomization.yaml'));
-    expect(loose).toEqual([`${base}/secrets.example.yaml`]);
+    expect(loose).toEqual(examples);
   });
 });
 
-testSchema(
-  'compose.yaml fits the schema of Compose',
-  async () => {
-    const path = join(folder, 'compose.json');
-    // The schema is older than the name of a project.
-    const { name: _, ...rest } = parse(file('compose.yaml'), { merge: true }) as { name: string };
-    await writeFile(path, JSON.stringify(rest));
-    const check = `
-import json, sys, jsonschema
-jsonschema.validate(json.load(open(sys.argv[1])), json.load(open(sys.argv[2])))`;
-    const schema = join(tools, 'compose/config/compose_spec.json');
-    python('-c', check, path, schema);
-    await writeFile(path, JSON.stringify({ services: { one: { imag: 'daybook' } } }));
-    expect(() => python('-c', check, path, schema)).toThrow('imag');
-  },
-  60_000,
-);
+type Pod = Readonly<{
+  containers: readonly {
+    env?: readonly { name: string; valueFrom?: { fieldRef?: { fieldPath: string } } }[];
+    volumeMounts?: readonly { name: string; mountPath: string; subPathExpr?: string }[];
+  }[];
+  volumes?: readonly { name: string; secret?: { secretName: string } }[];
+}>;
 
-/** Names of settings, also as files. */
-const settings = new Set(
-  [
-    ...readFileSync(join(root, 'docs/reference/configuration.md'), 'utf8').matchAll(/^- `([A-Z_]+)`/gm),
-  ].flatMap(([, name = '']) => [name, `${name}_FILE`]),
-);
-
-test('what the files set are settings of Daybook', () => {
-  const { services } = parse(file('compose.yaml'), { merge: true }) as {
-    services: Record<string, { image: string; environment?: Record<string, string> }>;
-  };
-  const ours = Object.values(services).filter(({ image }) => image === 'daybook');
-  expect(ours).toHaveLength(6);
-  const [{ data }] = parseAllDocuments(file(`${base}/configuration.yaml`)).map(
-    (document) => document.toJS() as { data: Record<string, string> },
-  ) as [{ data: Record<string, string> }];
-  const docker = [...file('Dockerfile').matchAll(/^ENV (.+)$/gm)].flatMap(([, line = '']) =>
-    line.split(' ').map((pair) => pair.split('=', 1)[0] ?? ''),
+const dataOf = (path: string): Readonly<Record<string, string>> =>
+  (parse(deployFile(path)) as { data: Record<string, string> }).data;
+/** Keys of the secrets that an example names, by the name of the secret. */
+const keysOf = (path: string): ReadonlyMap<string, readonly string[]> =>
+  new Map(
+    parseAllDocuments(deployFile(path)).map((document) => {
+      const { metadata, stringData } = document.toJS() as {
+        metadata: { name: string };
+        stringData: Record<string, string>;
+      };
+      return [metadata.name, Object.keys(stringData)];
+    }),
   );
-  const names = [
-    ...ours.flatMap(({ environment = {} }) => Object.keys(environment)),
-    ...Object.keys(data),
-    ...docker,
-  ];
-  expect(names.filter((name) => !settings.has(name))).toEqual([]);
-  expect(docker).toContain('NODE_ENV');
+
+describe('what the configuration of Kubernetes sets', () => {
+  const engines = 'kubernetes/overlays/engines';
+  const plain = dataOf(`${base}/configuration.yaml`);
+  const withEngines = { ...plain, ...dataOf(`${engines}/configuration.yaml`) };
+
+  test.each([
+    ['base', plain],
+    ['engines', withEngines],
+  ])('%s: is settings of Daybook, with which a service starts', async (_, data) => {
+    expect(unknownSettings([...Object.keys(data), ...Object.keys(imageEnvironment())])).toEqual([]);
+    const user = data['KAFKA_BROKERS'] === undefined ? {} : { KAFKA_USERNAME: 'projectors' };
+    const config = await configurationOf({ ...imageEnvironment(), ...data, ...user }, folder);
+    expect(config.installation.environment).toBe('production');
+    expect(config.kafka.brokers.length > 0).toBe('KAFKA_USERNAME' in user);
+    expect(config.eventStore.url !== undefined).toBe('KAFKA_USERNAME' in user);
+  });
+
+  test('files are keys of the secret that is mounted there', () => {
+    const known = [base, engines].flatMap((of) => keysOf(`${of}/secrets.example.yaml`).get('daybook') ?? []);
+    const files = Object.values(withEngines).filter((value) => value.startsWith('/run/secrets/daybook/'));
+    expect(files.length).toBeGreaterThan(5);
+    expect(files.map((path) => path.split('/').at(-1)).filter((key) => !known.includes(key ?? ''))).toEqual(
+      [],
+    );
+  });
+
+  test('each service is a user of its own at the brokers, and sees its own password alone', () => {
+    const { spec } = (
+      parse(deployFile(`${engines}/kafka-user.yaml`)) as { spec: { template: { spec: Pod } } }
+    ).spec.template;
+    const [container] = spec.containers;
+    expect(unknownSettings((container?.env ?? []).map(({ name }) => name))).toEqual([]);
+    const [mount] = container?.volumeMounts ?? [];
+    expect([mount?.mountPath, mount?.subPathExpr]).toEqual([
+      withEngines['KAFKA_PASSWORD_FILE'],
+      '$(KAFKA_USERNAME)',
+    ]);
+    const secret = spec.volumes?.find(({ name }) => name === mount?.name)?.secret?.secretName ?? '';
+    const users = keysOf(`${engines}/secrets.example.yaml`).get(secret) ?? [];
+    const services = resources.flatMap((path) =>
+      parseAllDocuments(deployFile(path))
+        .map((document) => document.toJS() as { kind: string; metadata: { name: string } })
+        .filter(({ kind }) => kind === 'Deployment' || kind === 'StatefulSet')
+        .map(({ metadata }) => metadata.name),
+    );
+    expect([...users].sort()).toEqual([...services].sort());
+  });
+
+  test('projectors and scrapers grow by metrics that there are and that the adapter serves, up to the partitions', () => {
+    type Autoscaler = Readonly<{
+      spec: { maxReplicas: number; metrics: readonly { pods: { metric: { name: string } } }[] };
+    }>;
+    const autoscalers = parseAllDocuments(deployFile('kubernetes/overlays/production/autoscaling.yaml')).map(
+      (document) => document.toJS() as Autoscaler,
+    );
+    const { rules } = parse(deployFile('prometheus/adapter.yml')) as { rules: { seriesQuery: string }[] };
+    const served = rules.map(({ seriesQuery }) => seriesQuery.replace(/\{.*/, ''));
+    const metrics = autoscalers.flatMap(({ spec }) => spec.metrics.map(({ pods }) => pods.metric.name));
+    expect(metrics).toEqual(served);
+    for (const name of metrics) expect(metricsRegistry.getSingleMetric(name)).toBeDefined();
+    const partitions = Math.max(...topicContracts.map((topic) => topic.partitions));
+    for (const { spec } of autoscalers) expect(spec.maxReplicas).toBeLessThanOrEqual(partitions);
+  });
 });
 
 test('the image holds every package, under the Node that the project is tried on, and runs as nobody in particular', () => {
-  const text = file('Dockerfile');
+  const text = deployFile('Dockerfile');
   const { workspaces, dependencies } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as {
     workspaces: string[];
     dependencies: { node: string };
