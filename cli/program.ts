@@ -140,6 +140,17 @@ function makeProgram(finish: (code: number) => void, output: Output): Command {
       finish(await recover(options));
     });
 
+  folderOption(program.command('migrate-log'))
+    .description(
+      'Move the log between PostgreSQL and EventStoreDB, and let everything else follow it. Nothing may run meanwhile.',
+    )
+    .requiredOption('--from <log>', logNames)
+    .requiredOption('--to <log>', 'where it is to be; empty, or holding the beginning of it')
+    .action(async (options: MigrateLogOptions) => {
+      const { migrateLog } = await import('./commands/migrate-log.ts');
+      finish(await migrateLog(options));
+    });
+
   folderOption(program.command('rebuild'))
     .description('Make the tables of a read model anew from the log, beside those that serve, and switch.')
     .addArgument(new Argument('<readModel>', 'such as products'))
@@ -230,7 +241,11 @@ function reasonText(text: string): string {
 /** Kinds of what is parked. KEEP IN SYNC: infra/parking/parked.ts (a test compares). */
 export const parkedKinds = ['message', 'effect', 'timer', 'relay'] as const;
 
+const logNames =
+  '"postgresql" (the database of the installation), "eventstoredb" (what EVENTSTORE_URL names), or its connection string';
+
 export type FolderOptions = Readonly<{ data?: string }>;
+export type MigrateLogOptions = FolderOptions & Readonly<{ from: string; to: string }>;
 export type UpOptions = FolderOptions & Readonly<{ port?: number; demo: boolean }>;
 export type RebuildCommandOptions = FolderOptions & Readonly<{ dryRun: boolean; share: number }>;
 export type DemoOptions = FolderOptions & Readonly<{ port?: number; url?: string }>;

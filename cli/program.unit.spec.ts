@@ -26,6 +26,7 @@ const commands: Readonly<Record<string, readonly string[]>> = {
   backup: ['--data', '--with-secrets', '--without-pages'],
   restore: ['--data', '--keys'],
   recover: ['--data'],
+  'migrate-log': ['--data', '--from', '--to'],
   rebuild: ['--data', '--dry-run', '--share'],
   rollback: ['--data'],
   doctor: ['--data', '--port'],

@@ -85,7 +85,7 @@ export async function expectOwnLog(
 
 const sentences: Readonly<Record<MismatchKind, string>> = {
   otherLog:
-    'This database holds the consumers of another log than the one it is given. Name the log that belongs to it by EVENTSTORE_URL (or by none, where it is in PostgreSQL), or begin with an empty database.',
+    'This database holds the consumers of another log than the one it is given. Name the log that belongs to it by EVENTSTORE_URL (or by none, where it is in PostgreSQL), move it by "daybook migrate-log", or begin with an empty database.',
   otherEpoch:
     'The log was restored or mended since its consumers last took something in: their read models and processes may hold what it does not.',
   shorter:

@@ -50,6 +50,29 @@ export const failpoints = {
     file: 'infra/backup/recover.ts',
     means: 'Consumers are brought back and nothing is committed: everything is as it was.',
   },
+  'logMove.copying': {
+    file: 'infra/log-move/move-log.ts',
+    means:
+      'The target holds a beginning of the log, and everything follows the source: a repeat goes on there.',
+  },
+  'logMove.appending': {
+    file: 'infra/event-store/event-store-db/move-in.ts',
+    means:
+      'The EventStoreDB holds a beginning of the log, and everything follows the source: a repeat goes on there.',
+  },
+  'logMove.copied': {
+    file: 'infra/log-move/move-log.ts',
+    means: 'The target holds the log, and everything follows the source: a repeat compares and goes on.',
+  },
+  'logMove.switching': {
+    file: 'infra/log-move/move-log.ts',
+    means:
+      'Consumers are set to the target and nothing is committed: everything follows the source until a repeat.',
+  },
+  'logMove.switched': {
+    file: 'infra/log-move/move-log.ts',
+    means: 'Everything follows the target, and the events topic is empty: a repeat, or the relay, fills it.',
+  },
 } as const satisfies Readonly<Record<string, Failpoint>>;
 
 export type FailpointName = keyof typeof failpoints;

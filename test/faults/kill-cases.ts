@@ -45,11 +45,20 @@ export type KillCase = Readonly<{
 
 /** A command of the `daybook` command line, on the database and the folder of the case. */
 export type Command = Readonly<{
-  args: (stage: Readonly<{ folder: string; backup: string }>) => readonly string[];
+  args: (stage: CommandStage) => readonly string[];
   /** Whether a system runs meanwhile, under load. */
   besideSystem: boolean;
   /** How it ends when it is given again. Default: well. */
   endsAgain?: number;
+  /** Another command that has to end well after that, before a system starts. */
+  then?: (stage: CommandStage) => readonly string[];
+}>;
+
+export type CommandStage = Readonly<{
+  folder: string;
+  backup: string;
+  /** An empty EventStoreDB (a stand-in). */
+  eventStore: string;
 }>;
 
 const atStart: KillCase = { nth: 1, stimulus: startAlone };
@@ -134,6 +143,16 @@ const rebuilding: KillCase = {
   command: { args: () => ['rebuild', 'products'], besideSystem: true },
 };
 
+/** There, and back again: the oracle reads the log in PostgreSQL. */
+const moving: KillCase = {
+  nth: 1,
+  command: {
+    args: ({ eventStore }) => ['migrate-log', '--from', 'postgresql', '--to', eventStore],
+    then: ({ eventStore }) => ['migrate-log', '--from', eventStore, '--to', 'postgresql'],
+    besideSystem: false,
+  },
+};
+
 const special: Partial<Record<FailpointName, KillCase>> = {
   'command.sending': { stimulus: signUps },
   'command.sent': { stimulus: signUps },
@@ -176,6 +195,11 @@ const special: Partial<Record<FailpointName, KillCase>> = {
       delete from log.events where position = (select max(position) from log.events)`,
     command: { args: () => ['recover'], besideSystem: false },
   },
+  'logMove.copying': moving,
+  'logMove.appending': { ...moving, nth: 4 },
+  'logMove.copied': moving,
+  'logMove.switching': moving,
+  'logMove.switched': moving,
   'relay.resigning': atStop,
   'relay.resigned': atStop,
   'snapshot.writing': { nth: 1, stimulus: longStream, env: { SNAPSHOT_EVERY: '20' } },

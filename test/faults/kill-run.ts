@@ -2,6 +2,7 @@
 import { rm } from 'node:fs/promises';
 import { failpointSays } from '@daybook/infra/failpoints/failpoint.ts';
 import type { FailpointName } from '@daybook/infra/failpoints/names.ts';
+import { startStandIn } from '../fakes/event-store-db/server.ts';
 import { callerOf, signUp, type Person } from '../support/caller.ts';
 import { startLoad, type Load } from '../support/load.ts';
 import { plantedOf } from '../support/oracle-secrets.ts';
@@ -160,7 +161,7 @@ async function startVictim(
 /** A command, beside a system or by itself; a system runs when it has ended well. */
 async function startCommand(
   { house, databaseUrl, folder }: Stage,
-  { args, besideSystem, endsAgain = 0 }: Command,
+  { args, besideSystem, endsAgain = 0, then }: Command,
   env: Readonly<Record<string, string>>,
   addresses: Death['addresses'],
   closing: Closing,
@@ -174,13 +175,20 @@ async function startCommand(
   const beside = besideSystem ? await startUp() : undefined;
   Object.assign(addresses, beside?.addresses);
   const own = { ...calm, DATABASE_URL: databaseUrl, DAYBOOK_DATA: folder };
-  const words = args({ folder, backup: await house.backup() });
+  const server = await startStandIn();
+  closing.push(() => server.stop());
+  const stage = { folder, backup: await house.backup(), eventStore: server.url };
+  const words = args(stage);
   closing.push(() => rm(`${folder}-backup`, { recursive: true, force: true }));
-  const again = async (): Promise<System> => {
-    const repeat = startDaybook(words, own);
+  const run = async (given: readonly string[], ends: number): Promise<void> => {
+    const repeat = startDaybook(given, own);
     const code = await repeat.ended;
-    if (code !== endsAgain)
-      throw new Error(`daybook ${words.join(' ')} ended with ${String(code)}:\n${repeat.output()}`);
+    if (code === ends) return;
+    throw new Error(`daybook ${given.join(' ')} ended with ${String(code)}:\n${repeat.output()}`);
+  };
+  const again = async (): Promise<System> => {
+    await run(words, endsAgain);
+    if (then !== undefined) await run(then(stage), 0);
     return beside ?? (await startUp());
   };
   return { victim: startDaybook(words, { ...own, FAILPOINTS }), ready: Promise.resolve(), again };

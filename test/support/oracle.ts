@@ -6,13 +6,14 @@
 import { openDatabase, type Database } from '@daybook/infra/database/database.ts';
 import { memoryWakeups } from '@daybook/infra/database/wakeups.ts';
 import { contractStore } from '@daybook/infra/event-store/contract-store.ts';
-import { postgresEventStore } from '@daybook/infra/event-store/postgres.ts';
+import { openStore } from '@daybook/infra/event-store/open-store.ts';
 import { makeMessageCodec, type MessageCodec } from '@daybook/infra/registry/codec.ts';
 import { postgresSchemaRegistry } from '@daybook/infra/registry/postgres.ts';
 import { postgresTopics } from '@daybook/infra/topics/postgres-topics.ts';
 import { memoryVault } from '@daybook/infra/vault/memory.ts';
 import { isDaybookError } from '@daybook/kernel/errors.ts';
 import type { RecordedEvent } from '@daybook/kernel/event.ts';
+import type { EventStore } from '@daybook/kernel/ports/event-store.ts';
 import type { InMessage, Topics } from '@daybook/kernel/ports/topics.ts';
 import type { TopicMessage } from '@daybook/kernel/process.ts';
 import { eventsTopic, priceObservationsTopic, scrapeRequestsTopic } from '@daybook/schemas/contracts.ts';
@@ -28,6 +29,8 @@ export type { Acked } from './oracle-log.ts';
 
 export type OracleInput = Readonly<{
   databaseUrl: string;
+  /** Where the log is, if it is not in the database. */
+  eventStoreUrl?: string;
   acked: readonly Acked[];
   /** Ids of effects that the outside accepted, one entry for each acceptance. */
   outside?: readonly string[];
@@ -39,10 +42,10 @@ export type OracleInput = Readonly<{
 
 /** Everything that is wrong, in words. The system must run and have settled. */
 export async function judge(input: OracleInput): Promise<readonly string[]> {
-  const { databaseUrl, acked, outside = [], planted = {}, output = '' } = input;
+  const { databaseUrl, eventStoreUrl, acked, outside = [], planted = {}, output = '' } = input;
   const database = openDatabase({ url: databaseUrl, applicationName: 'oracle', log: silentLog });
   const wakeups = memoryWakeups();
-  const store = contractStore(postgresEventStore({ database, wakeups, log: silentLog }), memoryVault());
+  const store = contractStore(await openLog(database, eventStoreUrl), memoryVault());
   const topics = postgresTopics({ database, wakeups, log: silentLog, retention: { everyMs: 0 } });
   try {
     const events: RecordedEvent[] = [];
@@ -83,6 +86,10 @@ export async function judge(input: OracleInput): Promise<readonly string[]> {
   }
 }
 
+function openLog(database: Database, url: string | undefined): Promise<EventStore> {
+  return openStore({ settings: { url }, database, wakeups: memoryWakeups(), log: silentLog, name: 'oracle' });
+}
+
 /** Messages of a topic; what nobody can read is parked, which `nothingIsStuck` tells. */
 async function readable<T>(
   codec: MessageCodec,
@@ -101,24 +108,26 @@ async function readable<T>(
 }
 
 /** Waits until nothing is under way: the relay is at the head, every group at its end, no effect waits. */
-export async function settled(databaseUrl: string, withinMs = 60_000): Promise<void> {
+export async function settled(databaseUrl: string, withinMs = 60_000, eventStoreUrl?: string): Promise<void> {
   const database = openDatabase({ url: databaseUrl, poolSize: 1, applicationName: 'oracle', log: silentLog });
+  const store = await openLog(database, eventStoreUrl);
   try {
     await eventually(
       async () => {
-        const { rows } = await database.pool.query<{ waits: string }>(underWaySql);
+        const { rows } = await database.pool.query<{ waits: string }>(underWaySql, [await store.head()]);
         if (rows.length > 0) throw new Error(`Still under way: ${rows.map(({ waits }) => waits).join(', ')}`);
       },
       { withinMs, everyMs: 100 },
     );
   } finally {
+    await store.close();
     await database.close();
   }
 }
 
 const underWaySql = `
   select 'relay' as waits from topics.relays r
-  where r.position < (select lpad(coalesce(max(e.position), 0)::text, 20, '0') from log.events e)
+  where r.position < $1
   union all
   select t.name || ' ' || g.group_name from topics.groups g join topics.topics t using (topic_id)
   join topics.partitions p using (topic_id)

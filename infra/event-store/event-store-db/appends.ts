@@ -84,7 +84,7 @@ export function makeAppends({ client, ids, read, answerLimitMs }: AppendsOptions
         id,
         type,
         data: JSON.parse(data) as never,
-        metadata: storedMetadata(JSON.parse(metadata) as Metadata, appendId) as never,
+        metadata: storedMetadata(JSON.parse(metadata) as Metadata, { appendId }) as never,
       }),
     );
     const expectedRevision = base === -1 ? NO_STREAM : BigInt(base);
@@ -191,8 +191,11 @@ function conflict({ stream, expected }: AppendRequest, actual: Revision): Dayboo
   return revisionConflict(stream, expected, actual);
 }
 
-/** The driver bounds no batched append: one that is never answered would wait for ever. */
-async function within(limitMs: number, answer: Promise<unknown>): Promise<void> {
+/**
+ * The driver bounds no batched append: one that is never answered would wait for ever.
+ * @throws WrongExpectedVersionError as it is, anything else translated
+ */
+export async function within<T>(limitMs: number, answer: Promise<T>): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const limit = new Promise<never>((_, reject) => {
     timer = setTimeout(() => {
@@ -200,7 +203,7 @@ async function within(limitMs: number, answer: Promise<unknown>): Promise<void> 
     }, limitMs);
   });
   try {
-    await Promise.race([answer, limit]);
+    return await Promise.race([answer, limit]);
   } catch (error) {
     throw error instanceof WrongExpectedVersionError ? error : translateStoreError(error);
   } finally {

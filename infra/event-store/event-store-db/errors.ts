@@ -74,6 +74,12 @@ export function translateStoreError(error: unknown): Error {
   });
 }
 
+/** The bytes that the server takes in one append, of the translated error of one that was larger. */
+export function largestAppendOf(error: unknown): number | undefined {
+  const { cause } = error as Error;
+  return cause instanceof MaxAppendSizeExceededError ? cause.maxAppendSize : undefined;
+}
+
 /** No answer came: what was asked may or may not have been done. */
 export function noAnswer(cause?: unknown): DaybookError {
   return new DaybookError('timeout', 'EventStoreDB did not answer in time.', {

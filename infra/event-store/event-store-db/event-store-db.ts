@@ -1,15 +1,9 @@
-import {
-  BACKWARDS,
-  END,
-  EventStoreDBClient,
-  excludeSystemEvents,
-  FORWARDS,
-  START,
-} from '@eventstore/db-client';
-import { DaybookError, isDaybookError } from '@daybook/kernel/errors.ts';
+import { BACKWARDS, END, excludeSystemEvents, FORWARDS, START } from '@eventstore/db-client';
+import { isDaybookError } from '@daybook/kernel/errors.ts';
 import { beginning, type Position, type StreamName } from '@daybook/kernel/event.ts';
 import type { EventStore, Pages, ReadOptions } from '@daybook/kernel/ports/event-store.ts';
 import { makeAppends } from './appends.ts';
+import { connectTo } from './connection.ts';
 import { isInvalidPosition } from './errors.ts';
 import { identityStream, logIdentity } from './identity.ts';
 import { knownIds } from './known-ids.ts';
@@ -40,7 +34,7 @@ const checkpointInterval = 32;
  * the rest is read first.
  */
 export function eventStoreDb({ url, name, answerLimitMs = 30_000 }: EventStoreDbOptions): EventStore {
-  const client = connect(url, name);
+  const client = connectTo(url, name);
   const closing = new AbortController();
   const ids = knownIds();
 
@@ -149,48 +143,6 @@ export function eventStoreDb({ url, name, answerLimitMs = 30_000 }: EventStoreDb
       await client.dispose();
     },
   };
-}
-
-/** Options of a connection string, as the driver compares them. That appends fail by an error is not to be changed. */
-const options = new Set(
-  [
-    ...['tls', 'tlsVerifyCert', 'tlsCAFile', 'userCertFile', 'userKeyFile', 'nodePreference'],
-    ...['maxDiscoverAttempts', 'discoveryInterval', 'gossipTimeout', 'connectionName'],
-    ...['defaultDeadline', 'keepAliveInterval', 'keepAliveTimeout'],
-  ].map((option) => option.toLowerCase()),
-);
-
-/**
- * The driver's client; nothing is sent yet. The driver repeats the URL, with the password, in what it says of it and prints
- * of options that it does not know: neither gets out.
- * @throws DaybookError `configuration-invalid`
- */
-function connect(url: string, name: string): EventStoreDBClient {
-  const [, query = ''] = url.split('?', 2);
-  const given = query.split('&').map((pair) => (pair.split('=', 1)[0] ?? '').trim());
-  const unknown = given.find((key) => key !== '' && !options.has(key.toLowerCase().replaceAll(/[_-]/g, '')));
-  if (unknown !== undefined) throw refused(`has an option that is not known: ${unknown}.`);
-  try {
-    return EventStoreDBClient.connectionString(connectionString(url, name));
-  } catch (error) {
-    const missing = error instanceof Error && error.message.startsWith('Failed to load certificate');
-    throw refused(
-      missing
-        ? 'names a file of certificates or keys that is not there.'
-        : 'is no connection string of EventStoreDB: esdb://user:password@host:2113?tls=true.',
-    );
-  }
-}
-
-const refused = (what: string): DaybookError =>
-  new DaybookError('configuration-invalid', `EVENTSTORE_URL ${what}`);
-
-/** The URL with the name of the connection, where it gives none. */
-function connectionString(url: string, name: string): string {
-  // The driver knows the store by its former name only.
-  const known = url.replace(/^(kurrentdb|kdb)(?=[+:])/, 'esdb');
-  if (/[?&]connectionName=/i.test(known)) return known;
-  return `${known}${known.includes('?') ? '&' : '?'}connectionName=${encodeURIComponent(name)}`;
 }
 
 type PartOptions = Readonly<{

@@ -9,18 +9,25 @@ export type StoredMetadata = Metadata &
     /** Under these names EventStoreDB's pages and projections look for them. */
     $correlationId: string;
     $causationId?: string;
-    /** One for each call of `append`; what is read back with it was written by that call. */
-    appendId: string;
-  }>;
+  }> &
+  WritersNote;
+
+/** What the writer of an event says of the writing. */
+export type WritersNote = Readonly<{
+  /** One for each call of `append`; what is read back with it was written by that call. */
+  appendId?: string;
+  /** When another log recorded the event, from which it was moved here: the server knows only when that was. */
+  recordedAt?: string;
+}>;
 
 /** The metadata to store. */
-export function storedMetadata(metadata: Metadata, appendId: string): StoredMetadata {
+export function storedMetadata(metadata: Metadata, note: WritersNote): StoredMetadata {
   const { correlationId, causationId } = metadata;
   return {
     ...metadata,
     $correlationId: correlationId,
     ...(causationId === undefined ? {} : { $causationId: causationId }),
-    appendId,
+    ...note,
   };
 }
 
@@ -56,6 +63,7 @@ export function toRecorded(event: StoredEvent): RecordedEvent & Readonly<{ appen
     $correlationId: _,
     $causationId: __,
     appendId,
+    recordedAt = event.created.toISOString(),
     ...metadata
   } = (event.metadata ?? {}) as StoredMetadata;
   return {
@@ -66,7 +74,7 @@ export function toRecorded(event: StoredEvent): RecordedEvent & Readonly<{ appen
     stream: event.streamId as StreamName,
     revision: Number(event.revision),
     position: toPosition(String(position.commit)),
-    recordedAt: event.created.toISOString(),
-    ...((appendId as string | undefined) === undefined ? {} : { appendId }),
+    recordedAt,
+    ...(appendId === undefined ? {} : { appendId }),
   };
 }

@@ -50,6 +50,14 @@ export type StoredLog = Readonly<{
 /** Ids that the server remembers for appends that expect anything; older ones it has forgotten. */
 const rememberedIds = 1_000_000;
 
+/** Behind every revision: near the largest 64-bit integer, which the server takes for it. */
+const endOfStream = Number.MAX_SAFE_INTEGER;
+
+function systemEvent(type: string, data: object): ProposedEvent {
+  const bytes = Buffer.from(JSON.stringify(data));
+  return { id: crypto.randomUUID(), type, isJson: true, data: bytes, metadata: Buffer.from('') };
+}
+
 export function storedLog(): StoredLog {
   const all: StoredEvent[] = [];
   const streams = new Map<string, Stream>();
@@ -80,6 +88,14 @@ export function storedLog(): StoredLog {
       listener();
     });
     return all.at(-1) as StoredEvent;
+  }
+
+  /** The last record of a stream, which only `$all` shows. */
+  function tombstone(name: string): void {
+    const created = BigInt(Date.now()) * 10_000n;
+    const event = systemEvent('$streamDeleted', {});
+    all.push({ ...event, stream: name, revision: endOfStream, position: end, created });
+    end += BigInt(96 + 2 * name.length);
   }
 
   function judge(name: string, expected: Expectation, ids: readonly string[]): Verdict | 'write' {
@@ -132,8 +148,10 @@ export function storedLog(): StoredLog {
       if (how === 'soft') {
         stream.state = 'deleted';
         stream.truncateBefore = stream.events.length;
+        write(`$$${name}`, [systemEvent('$metadata', { $tb: endOfStream })]);
       } else {
         stream.state = 'tombstoned';
+        tombstone(name);
       }
       return { kind: 'written', revision: stream.events.length - 1, position: end };
     },

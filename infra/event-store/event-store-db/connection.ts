@@ -1,0 +1,44 @@
+import { EventStoreDBClient } from '@eventstore/db-client';
+import { DaybookError } from '@daybook/kernel/errors.ts';
+
+/** Options of a connection string, as the driver compares them. That appends fail by an error is not to be changed. */
+const options = new Set(
+  [
+    ...['tls', 'tlsVerifyCert', 'tlsCAFile', 'userCertFile', 'userKeyFile', 'nodePreference'],
+    ...['maxDiscoverAttempts', 'discoveryInterval', 'gossipTimeout', 'connectionName'],
+    ...['defaultDeadline', 'keepAliveInterval', 'keepAliveTimeout'],
+  ].map((option) => option.toLowerCase()),
+);
+
+/**
+ * The driver's client of a server, which shows the name in its logs; nothing is sent yet. The driver repeats the URL, with
+ * the password, in what it says of it and prints of options that it does not know: neither gets out.
+ * @throws DaybookError `configuration-invalid`
+ */
+export function connectTo(url: string, name: string): EventStoreDBClient {
+  const [, query = ''] = url.split('?', 2);
+  const given = query.split('&').map((pair) => (pair.split('=', 1)[0] ?? '').trim());
+  const unknown = given.find((key) => key !== '' && !options.has(key.toLowerCase().replaceAll(/[_-]/g, '')));
+  if (unknown !== undefined) throw refused(`has an option that is not known: ${unknown}.`);
+  try {
+    return EventStoreDBClient.connectionString(connectionString(url, name));
+  } catch (error) {
+    const missing = error instanceof Error && error.message.startsWith('Failed to load certificate');
+    throw refused(
+      missing
+        ? 'names a file of certificates or keys that is not there.'
+        : 'is no connection string of EventStoreDB: esdb://user:password@host:2113?tls=true.',
+    );
+  }
+}
+
+const refused = (what: string): DaybookError =>
+  new DaybookError('configuration-invalid', `EVENTSTORE_URL ${what}`);
+
+/** The URL with the name of the connection, where it gives none. */
+function connectionString(url: string, name: string): string {
+  // The driver knows the store by its former name only.
+  const known = url.replace(/^(kurrentdb|kdb)(?=[+:])/, 'esdb');
+  if (/[?&]connectionName=/i.test(known)) return known;
+  return `${known}${known.includes('?') ? '&' : '?'}connectionName=${encodeURIComponent(name)}`;
+}
