@@ -7,7 +7,7 @@ import { openSharedGate } from '@daybook/infra/http/shared-gate.ts';
 import { parseAllowHosts } from '@daybook/infra/outbound/allow-hosts.ts';
 import { findParked } from '@daybook/infra/parking/parked.ts';
 import { defineService, type Platform, type Readiness } from '@daybook/infra/platform.ts';
-import { askParts, notReady } from '@daybook/infra/readiness.ts';
+import { askParts, degraded, notReady } from '@daybook/infra/readiness.ts';
 import { startRelay } from '@daybook/infra/relay/start-relay.ts';
 import { makeCommandBus } from '@daybook/infra/runtime/command-bus.ts';
 import { openStates } from '@daybook/infra/runtime/open-states.ts';
@@ -79,9 +79,12 @@ function readiness({ eventStore }: Platform, relay: ReturnType<typeof startRelay
     log: async () => `at ${await eventStore.head()}`,
     relay: async () => {
       const { events, leads, blocked } = await relay.lag();
-      if (!leads) throw notReady('No relay leads.');
+      const behind = `${String(events)} events behind`;
+      const trouble = relay.trouble();
+      if (!leads && trouble === null) throw notReady('No relay leads.');
+      if (!leads) throw degraded(`${behind}; tries again: ${String(trouble)}`);
       if (blocked) return 'stands before an event that cannot be published: see "daybook parked list"';
-      return `${String(events)} events behind`;
+      return behind;
     },
   });
 }

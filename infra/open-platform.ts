@@ -8,6 +8,8 @@ import { daybookSettings, type ConfigOf } from './config/settings.ts';
 import { openDatabase, translateDatabaseError, type Database } from './database/database.ts';
 import { probeKeys } from './vault/probe-keys.ts';
 import { postgresWakeups } from './database/wakeups.ts';
+import type { EngineWatch } from './engines/engine-watch.ts';
+import { openEngineWatch } from './engines/open-engine-watch.ts';
 import { contractStore } from './event-store/contract-store.ts';
 import { watchLog, type LogWatch } from './event-store/log-watch.ts';
 import { openStore } from './event-store/open-store.ts';
@@ -75,6 +77,7 @@ export async function openPlatform(options: PlatformOptions): Promise<Platform> 
   let eventStore: EventStore;
   let registry: SchemaRegistry;
   let engine: OpenTopics;
+  let engines: EngineWatch;
   let logWatch: LogWatch;
   try {
     const stored = await openStore({
@@ -97,6 +100,8 @@ export async function openPlatform(options: PlatformOptions): Promise<Platform> 
       ...identity,
     });
     open.splice(1, 0, engine.topics);
+    engines = await openEngineWatch({ config, database, eventStore: stored, kafka: engine.probe });
+    open.splice(1, 0, engines);
     // Events as they are stored: whether this build knows their schemas makes no difference here.
     await engine.confirm();
     logWatch = await watchLog({ eventStore: stored, database, log });
@@ -116,6 +121,7 @@ export async function openPlatform(options: PlatformOptions): Promise<Platform> 
     database,
     wakeups,
     eventStore,
+    engines,
     logWatch,
     topics: engine.topics,
     relayOutput: engine.relayOutput,

@@ -17,6 +17,7 @@ import type { AnyProjection } from '@daybook/kernel/projection.ts';
 import type { ConfigOf, SettingsSchema } from './config/settings.ts';
 import type { Database } from './database/database.ts';
 import type { Wakeups } from './database/wakeups.ts';
+import type { EngineWatch } from './engines/engine-watch.ts';
 import type { LogWatch } from './event-store/log-watch.ts';
 import type { OpenApiFragment } from './http/openapi.ts';
 import type { MessageCodec } from './registry/codec.ts';
@@ -32,6 +33,8 @@ export type Platform = Readonly<{
   wakeups: Wakeups;
   /** Checked against the contracts and sealing: see `event-store/contract-store.ts`. */
   eventStore: EventStore;
+  /** Whether the engines below are there. */
+  engines: EngineWatch;
   /** Tells consumers when the log is not the one that they took in. */
   logWatch: LogWatch;
   topics: Topics;
@@ -50,10 +53,14 @@ export type Platform = Readonly<{
 
 export type ServiceName = 'command-service' | 'query-service' | 'projectors' | 'sagas' | 'scrapers';
 
-/** Whether a service can do its work, part by part, with the reason where it cannot. */
+/**
+ * Whether a service can do its work, part by part, with the reason where it cannot. A degraded one answers requests while
+ * some of its work waits for an engine that is away.
+ */
 export type Readiness = Readonly<{
   ready: boolean;
-  parts: Readonly<Record<string, Readonly<{ ready: boolean; detail?: string }>>>;
+  degraded?: true;
+  parts: Readonly<Record<string, Readonly<{ ready: boolean; degraded?: true; detail?: string }>>>;
 }>;
 
 export type RunningService = Readonly<{

@@ -1,7 +1,7 @@
 import { DaybookError } from '@daybook/kernel/errors.ts';
 import type { Readiness } from './platform.ts';
 
-/** Looks at one part. Answers with a detail worth showing; a throw means that the part cannot do its work. */
+/** Looks at one part. Answers with a detail worth showing; a throw means that the part cannot do its work, or waits. */
 export type ReadinessCheck = () => Promise<string | undefined>;
 
 /**
@@ -15,8 +15,17 @@ export async function askParts(
   const asked = Object.entries(checks).map(
     async ([name, check]) => [name, await ask(check, limitMs)] as const,
   );
-  const parts = Object.fromEntries(await Promise.all(asked));
-  return { ready: Object.values(parts).every(({ ready }) => ready), parts };
+  return readinessOf(Object.fromEntries(await Promise.all(asked)));
+}
+
+/** Ready where every part is; degraded where one of them waits. */
+export function readinessOf(parts: Readiness['parts']): Readiness {
+  const all = Object.values(parts);
+  return {
+    ready: all.every(({ ready }) => ready),
+    ...(all.some((part) => part.degraded === true) ? { degraded: true } : {}),
+    parts,
+  };
 }
 
 async function ask(check: ReadinessCheck, limitMs: number): Promise<Readiness['parts'][string]> {
@@ -30,7 +39,9 @@ async function ask(check: ReadinessCheck, limitMs: number): Promise<Readiness['p
     const detail = await Promise.race([check(), late]);
     return detail === undefined ? { ready: true } : { ready: true, detail };
   } catch (error) {
-    return { ready: false, detail: error instanceof DaybookError ? error.message : 'It failed.' };
+    if (!(error instanceof DaybookError)) return { ready: false, detail: 'It failed.' };
+    const { message: detail, fields } = error;
+    return fields['degraded'] === true ? { ready: true, degraded: true, detail } : { ready: false, detail };
   } finally {
     clearTimeout(timer);
   }
@@ -39,4 +50,9 @@ async function ask(check: ReadinessCheck, limitMs: number): Promise<Readiness['p
 /** A failed check, in words. */
 export function notReady(message: string): DaybookError {
   return new DaybookError('unavailable', message, { retry: 'later' });
+}
+
+/** A part whose work waits for an engine and goes on by itself, in words: requests are answered meanwhile. */
+export function degraded(message: string): DaybookError {
+  return new DaybookError('unavailable', message, { retry: 'later', fields: { degraded: true } });
 }

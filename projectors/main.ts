@@ -12,7 +12,7 @@ export const projectors = defineService({
   name: 'projectors',
   settings: daybookSettings.pick({ installation: true, telemetry: true }),
   start: (platform, _links, config) => {
-    const { topics, eventStore, logWatch, codec, database, wakeups, log } = platform;
+    const { topics, eventStore, engines, logWatch, codec, database, wakeups, log } = platform;
     const { readyMaxLagMs: mostLagMs } = config.telemetry;
     const stopping = new AbortController();
     const signal = AbortSignal.any([stopping.signal, logWatch.lost]);
@@ -41,7 +41,9 @@ export const projectors = defineService({
               `projection ${projection.name}`,
               async () => {
                 if (!shown.has(projection.name)) throw notReady('The read model is not shown yet.');
-                return projectorReadiness({ projection, topic: eventsTopic, topics, database, mostLagMs });
+                return engines.waiting(() =>
+                  projectorReadiness({ projection, topic: eventsTopic, topics, database, mostLagMs }),
+                );
               },
             ]),
           ),

@@ -20,7 +20,7 @@ export const sagas = defineService({
   name: 'sagas',
   settings: daybookSettings.pick({ installation: true, services: true }),
   start: (platform, { commandSender }) => {
-    const { topics, eventStore, codec, database, wakeups, log, vault, mail } = platform;
+    const { topics, eventStore, engines, codec, database, wakeups, log, vault, mail } = platform;
     const stopping = new AbortController();
     const signal = AbortSignal.any([stopping.signal, platform.logWatch.lost]);
     const following = new Set<string>();
@@ -72,7 +72,7 @@ export const sagas = defineService({
               `process ${name}`,
               async () => {
                 if (!following.has(name) || failed.has(name)) throw notReady('It does not follow its topic.');
-                const lags = await topics.lag(topic, name);
+                const lags = await engines.waiting(() => topics.lag(topic, name));
                 const { messages, seconds } = behindOf(lags);
                 return `${String(messages)} messages behind${messages === 0 ? '' : ` for ${seconds.toFixed(1)} s`}`;
               },

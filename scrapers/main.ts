@@ -33,7 +33,8 @@ export const scrapers = defineService({
           scraper: async () => {
             const problem = scraper.problem();
             if (problem !== null) throw notReady(problem);
-            const lags = await platform.topics.lag(scrapeRequestsTopic, 'scrapers');
+            const { engines, topics } = platform;
+            const lags = await engines.waiting(() => topics.lag(scrapeRequestsTopic, 'scrapers'));
             const behind = lags.reduce((sum, { next, end }) => sum + (end - next), 0);
             return `${String(behind)} requests behind`;
           },

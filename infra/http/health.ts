@@ -12,9 +12,9 @@ export type HealthOptions = Readonly<{
 }>;
 
 /**
- * `/livez`: the process runs · `/readyz`: it can do its work, part by part, else 503 · `/health` and `/api/health`: both
- * in one short answer that is always given by a process that lives · `/metrics`: for Prometheus. Nobody signs in for
- * them: `ready` is to be shared.
+ * `/livez`: the process runs · `/readyz`: it can do its work, part by part, else 503; where some of it waits for an engine
+ * that is away, degraded · `/health` and `/api/health`: both in one short answer that is always given by a process that
+ * lives · `/metrics`: for Prometheus. Nobody signs in for them: `ready` is to be shared.
  */
 export function healthRoutes({ ready, stopping, version }: HealthOptions): Router {
   const router = Router();
@@ -41,13 +41,18 @@ export function healthRoutes({ ready, stopping, version }: HealthOptions): Route
     response
       .status(readiness.ready ? 200 : 503)
       .set('cache-control', 'no-store')
-      .json({ status: readiness.ready ? 'ok' : 'unavailable', version });
+      .json({ status: statusOf(readiness), version });
   });
   router.get('/metrics', async (_, response) => {
     const text = await metricsRegistry.metrics();
     response.set('cache-control', 'no-store').type(metricsRegistry.contentType).send(text);
   });
   return router;
+}
+
+function statusOf({ ready, degraded }: Readiness): 'ok' | 'degraded' | 'unavailable' {
+  if (!ready) return 'unavailable';
+  return degraded === true ? 'degraded' : 'ok';
 }
 
 const paths = new Set(['/livez', '/readyz', '/health', '/api/health', '/metrics']);

@@ -49,7 +49,7 @@ export type RelayOptions = Readonly<{
   signal: AbortSignal;
   /** Most events in a page. Default 500. */
   pageSize?: number;
-  /** Pauses after failures that pass. Default 100 ms to 30 s. */
+  /** Pauses after failures that pass. Default 100 ms to 5 s; after one that does not, six times the longest. */
   backOff?: BackOff;
   hooks?: RelayHooks;
   /** Wakes a relay that stands before an event. */
@@ -100,10 +100,10 @@ async function recover(error: unknown, failures: number, options: RelayOptions):
     : 'The relay failed and tries again.';
   log[forGood ? 'error' : 'warn'](says, { failures, ...reasonOf(error) });
   hooks?.failed?.(error, forGood);
-  await rest(forGood ? backOff.mostMs : backOffMs(backOff, failures), signal);
+  await rest(forGood ? 6 * backOff.mostMs : backOffMs(backOff, failures), signal);
 }
 
-const defaultBackOff: BackOff = { firstMs: 100, mostMs: 30_000 };
+const defaultBackOff: BackOff = { firstMs: 100, mostMs: 5_000 };
 
 /** Shows the event and waits for a while. Answers with its position where it is to be passed over. */
 async function standBefore(

@@ -1,13 +1,18 @@
 import type { Platform } from '../platform.ts';
 import { setRelayLag } from '../telemetry/metrics.ts';
 import { relayLag, type RelayLag } from './relay-lag.ts';
-import { runRelay } from './relay.ts';
+import { runRelay, type RelayHooks } from './relay.ts';
+
+/** A relay that tries again does so within this; what failed before is over. */
+const troubleMs = 60_000;
 
 /** How often the lag is measured for metrics. */
 const measureEveryMs = 5_000;
 
 export type StartedRelay = Readonly<{
   lag: () => Promise<RelayLag>;
+  /** Why it forwards nothing for now and tries again by itself, such as an engine that is away; null where it goes on. */
+  trouble: () => string | null;
   /** Finishes the page in hand and resigns. */
   stop: () => Promise<void>;
 }>;
@@ -17,8 +22,17 @@ export function startRelay(platform: Platform): StartedRelay {
   const { eventStore, codec, database, wakeups, relayOutput, log } = platform;
   const stopping = new AbortController();
   const signal = AbortSignal.any([stopping.signal, platform.logWatch.lost]);
+  let trouble: Readonly<{ message: string; at: number }> | null = null;
+  const hooks: RelayHooks = {
+    failed: ({ message }, stopped) => {
+      trouble = stopped ? null : { message, at: performance.now() };
+    },
+    forwarded: () => {
+      trouble = null;
+    },
+  };
   // What ends it for good is logged there, and readiness tells that nobody leads.
-  const running = runRelay({ eventStore, codec, output: relayOutput, wakeups, log, signal }).catch(
+  const running = runRelay({ eventStore, codec, output: relayOutput, wakeups, log, signal, hooks }).catch(
     () => undefined,
   );
   const lag = (): Promise<RelayLag> => relayLag({ database, eventStore });
@@ -27,6 +41,7 @@ export function startRelay(platform: Platform): StartedRelay {
   }, measureEveryMs);
   return {
     lag,
+    trouble: () => (trouble !== null && performance.now() - trouble.at < troubleMs ? trouble.message : null),
     stop: async () => {
       clearInterval(measuring);
       stopping.abort();

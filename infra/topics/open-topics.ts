@@ -6,6 +6,7 @@ import type { DaybookConfig } from '../config/settings.ts';
 import type { Database } from '../database/database.ts';
 import type { Wakeups } from '../database/wakeups.ts';
 import { relayInDatabase, relayThroughTopics, type RelayOutput } from '../relay/relay-output.ts';
+import type { EngineProbe } from '../engines/engine-watch.ts';
 import type { KafkaSettings } from './kafka-client.ts';
 import { postgresTopics } from './postgres-topics.ts';
 import { expectTopicsAt, homeInDatabase } from './topics-home.ts';
@@ -26,6 +27,8 @@ export type OpenTopics = Readonly<{
   relayOutput: RelayOutput;
   /** @throws `configuration-invalid` where they are elsewhere than their groups believe · `unavailable` */
   confirm: () => Promise<void>;
+  /** Absent where topics are in the database. */
+  probe?: EngineProbe;
 }>;
 
 /**
@@ -44,11 +47,15 @@ export async function openTopics(options: OpenTopicsOptions): Promise<OpenTopics
     };
   }
   // Its client takes time and memory to load, which nobody else should pay.
-  const { kafkaClusterId, kafkaTopics } = await import('./kafka-topics.ts');
+  const [{ kafkaClusterId, kafkaTopics }, { kafkaProbe }] = await Promise.all([
+    import('./kafka-topics.ts'),
+    import('./kafka-probe.ts'),
+  ]);
   const kafka = kafkaSettings(settings);
   const topics = kafkaTopics({ ...engine, settings: kafka, name });
   return {
     topics,
+    probe: kafkaProbe(kafka, name, engine.log),
     relayOutput: relayThroughTopics({ ...engine, topics, topic: eventsTopic }),
     confirm: async () => {
       await expectTopicsAt(await kafkaClusterId(kafka, name, engine.log), database);
@@ -68,7 +75,7 @@ export function kafkaSettings({
   if ((username === undefined) !== (password === undefined)) {
     throw new DaybookError(
       'configuration-invalid',
-      'KAFKA_USERNAME and KAFKA_PASSWORD go together: one is missing.',
+      'KAFKA_USERNAME and KAFKA_PASSWORD go together: one is missing. Set both, or neither.',
     );
   }
   return {
