@@ -9,29 +9,11 @@ import { openDatabase, translateDatabaseError } from '@daybook/infra/database/da
 import { runningEmbeddedPostgres } from '@daybook/infra/database/embedded.ts';
 import { embeddedAvailable } from '@daybook/infra/database/server-programs.ts';
 import { pendingMigrations } from '@daybook/infra/database/migrate.ts';
-import { beginning } from '@daybook/kernel/event.ts';
 import type { Log } from '@daybook/kernel/ports/outside.ts';
-import { expectRegistryBeside, kafkaSettings } from '@daybook/infra/topics/open-topics.ts';
 import { findChromium } from '@daybook/scrapers/chromium.ts';
 import { folderFormat } from './data-folder.ts';
+import { note, well, wrong, type Finding } from './finding.ts';
 import { tell } from './sentences.ts';
-
-/** `well` · `note`: works, but less than it could · `wrong`: does not work. */
-export type Finding = Readonly<{
-  about: string;
-  verdict: 'well' | 'note' | 'wrong';
-  says: string;
-  todo?: string;
-}>;
-
-const well = (about: string, says: string): Finding => ({ about, verdict: 'well', says });
-const note = (about: string, says: string, todo: string): Finding => ({ about, verdict: 'note', says, todo });
-const wrong = (about: string, says: string, todo: string): Finding => ({
-  about,
-  verdict: 'wrong',
-  says,
-  todo,
-});
 
 /** Type stripping without a flag came with Node 23.6 and 22.18; the oldest that is tried is 24. */
 const leastNode = 24;
@@ -90,62 +72,28 @@ export async function checkDatabase(config: DaybookConfig, folder: string, log: 
           'Run "npm ci" again, or set DATABASE_URL to a PostgreSQL of your own.',
         );
   }
-  const database = openDatabase({ url: running, poolSize: 1, applicationName: 'daybook doctor', log });
+  const which = config.database.url === undefined ? 'embedded, running' : 'of DATABASE_URL';
+  return checkDatabaseAt(running, which, log);
+}
+
+/** A database that is there. @param which as people know it */
+export async function checkDatabaseAt(url: string, which: string, log: Log): Promise<Finding> {
+  const database = openDatabase({ url, poolSize: 1, applicationName: 'daybook doctor', log });
   try {
     const { rows } = await database.pool.query<{ server_version: string }>('show server_version');
     const pending = await pendingMigrations(database);
-    const which = config.database.url === undefined ? 'embedded, running' : 'of DATABASE_URL';
     const says = `PostgreSQL ${rows[0]?.server_version ?? ''} (${which})`;
     return pending.length === 0
       ? well('Database', `${says}, up to date`)
-      : note('Database', `${says}, ${String(pending.length)} migrations behind`, 'Run "daybook migrate".');
+      : note(
+          'Database',
+          `${says}, ${String(pending.length)} migrations behind`,
+          'The next start brings them, or "daybook migrate".',
+        );
   } catch (error) {
     return wrong('Database', told(error), 'Start it, or correct DATABASE_URL.');
   } finally {
     await database.close();
-  }
-}
-
-/** The log, where it is not in the database. */
-export async function checkEventStore({ eventStore: { url } }: DaybookConfig): Promise<Finding> {
-  if (url === undefined) return well('Log', 'in the database');
-  const { eventStoreDb } = await import('@daybook/infra/event-store/event-store-db/event-store-db.ts');
-  const store = eventStoreDb({ url, name: 'daybook doctor', answerLimitMs: 5_000 });
-  try {
-    const head = await store.head();
-    return well('Log', head === beginning ? 'EventStoreDB, empty' : `EventStoreDB, up to position ${head}`);
-  } catch (error) {
-    const says = tell(error).sentence.split('\n', 1)[0] ?? '';
-    return wrong('Log', says, 'Start it, or correct EVENTSTORE_URL.');
-  } finally {
-    await store.close();
-  }
-}
-
-/** The schema registry, where it is not in the database. */
-export async function checkRegistry({ registry: { url } }: DaybookConfig): Promise<Finding> {
-  if (url === undefined) return well('Schema registry', 'in the database');
-  const { confluentSchemaRegistry } = await import('@daybook/infra/registry/confluent.ts');
-  try {
-    await confluentSchemaRegistry({ url }).versions('daybook');
-    return well('Schema registry', 'answers');
-  } catch (error) {
-    const says = tell(error).sentence.split('\n', 1)[0] ?? '';
-    return wrong('Schema registry', says, 'Start it, or correct SCHEMA_REGISTRY_URL.');
-  }
-}
-
-/** The brokers, where topics are not in the database. */
-export async function checkKafka({ kafka, registry }: DaybookConfig, log: Log): Promise<Finding> {
-  if (kafka.brokers.length === 0) return well('Topics', 'in the database');
-  try {
-    expectRegistryBeside({ kafka, registry });
-    const { kafkaClusterId } = await import('@daybook/infra/topics/kafka-topics.ts');
-    const cluster = await kafkaClusterId(kafkaSettings(kafka), 'daybook doctor', log);
-    return well('Topics', `Kafka, cluster ${cluster}`);
-  } catch (error) {
-    const says = tell(error).sentence.split('\n', 1)[0] ?? '';
-    return wrong('Topics', says, 'Start it, or correct KAFKA_BROKERS and what goes with it.');
   }
 }
 

@@ -130,6 +130,7 @@ describe('migrations', () => {
     );
     const schemas = rows.map(({ name }) => `"${name}"`).join(', ');
     await database.pool.query(`drop schema ${schemas} cascade`);
+    expect(await pendingMigrations(database)).toContain('0001-schemas.sql');
     const other = openDatabase({ url: fresh.url, log: silentLog });
     const applied = await Promise.all([migrate(database), migrate(other)]);
     expect(applied.flat()).toEqual([...new Set(applied.flat())]);

@@ -69,12 +69,14 @@ export async function migrate(database: Database, options: MigrateOptions = {}):
   }
 }
 
-/** Migrations that stand in the code but not in the database. @throws `unavailable` */
-export async function pendingMigrations(database: Database): Promise<readonly string[]> {
+/** Migrations that stand in the code but not in the database, which may be empty; changes nothing. @throws `unavailable` */
+export async function pendingMigrations({ pool }: Pick<Database, 'pool'>): Promise<readonly string[]> {
   try {
-    const migrations = migrationNames().map(readMigration);
-    await database.knex.migrate.list(settings(database, migrations));
-    return await pendingOf(database.pool, migrations);
+    const { rows } = await pool.query<{ known: boolean }>(
+      `select to_regclass('runtime.migrations') is not null as known`,
+    );
+    if (rows[0]?.known !== true) return migrationNames();
+    return await pendingOf(pool, migrationNames().map(readMigration));
   } catch (error) {
     throw withoutStatement(error);
   }
