@@ -6,19 +6,15 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { DaybookConfig } from '@daybook/infra/config/settings.ts';
 import { freshDatabase } from '@daybook/test/support/postgres.ts';
-import { startStandIn } from '@daybook/test/fakes/event-store-db/server.ts';
 import { silentLog } from '@daybook/test/support/silent-log.ts';
 import {
   checkChromium,
   checkConfiguration,
   checkDatabase,
-  checkEventStore,
   checkFolder,
   checkMail,
   checkNode,
   checkPort,
-  checkKafka,
-  checkRegistry,
 } from './checks.ts';
 import { lines } from './commands/doctor.ts';
 
@@ -78,45 +74,6 @@ describe('the doctor', () => {
       verdict: 'well',
       says: expect.stringContaining('embedded'),
     });
-  });
-
-  test('sees whether the log is there, where it is elsewhere, and tells no password', async () => {
-    expect((await checkEventStore(configOf())).verdict).toBe('well');
-    const server = await startStandIn();
-    expect(await checkEventStore(configOf({ EVENTSTORE_URL: server.url }))).toMatchObject({
-      verdict: 'well',
-      says: 'EventStoreDB, empty',
-    });
-    await server.stop();
-    const url = server.url.replace('//', '//ada:lovelace@');
-    const gone = await checkEventStore(configOf({ EVENTSTORE_URL: url }));
-    expect(gone).toMatchObject({ verdict: 'wrong', todo: expect.stringContaining('EVENTSTORE_URL') });
-    expect(JSON.stringify(gone)).not.toContain('lovelace');
-  });
-
-  test('sees whether the schema registry is reached', async () => {
-    expect((await checkRegistry(configOf())).verdict).toBe('well');
-    const { port, close } = await listening();
-    await close();
-    const url = `http://ada:lovelace@127.0.0.1:${port}`;
-    const gone = await checkRegistry(configOf({ SCHEMA_REGISTRY_URL: url }));
-    expect(gone).toMatchObject({ verdict: 'wrong', todo: expect.stringContaining('SCHEMA_REGISTRY_URL') });
-    expect(JSON.stringify(gone)).not.toContain('lovelace');
-  });
-
-  test('sees whether Kafka is reached, and that a registry goes with it', async () => {
-    expect((await checkKafka(configOf(), silentLog)).verdict).toBe('well');
-    const { port, close } = await listening();
-    await close();
-    const brokers = { KAFKA_BROKERS: `127.0.0.1:${port}`, KAFKA_USERNAME: 'ada', KAFKA_PASSWORD: 'lovelace' };
-    const alone = await checkKafka(configOf(brokers), silentLog);
-    expect(alone).toMatchObject({ verdict: 'wrong', says: expect.stringContaining('SCHEMA_REGISTRY_URL') });
-    const gone = await checkKafka(
-      configOf({ ...brokers, SCHEMA_REGISTRY_URL: 'http://127.0.0.1:1' }),
-      silentLog,
-    );
-    expect(gone).toMatchObject({ verdict: 'wrong', todo: expect.stringContaining('KAFKA_BROKERS') });
-    expect(JSON.stringify(gone)).not.toContain('lovelace');
   });
 
   test('sees whether the port is free', async () => {

@@ -8,12 +8,12 @@ import { httpCommandSender } from '@daybook/infra/http/http-command-sender.ts';
 import { startServer, type RunningServer } from '@daybook/infra/http/server.ts';
 import { openPlatform, platformSettings } from '@daybook/infra/open-platform.ts';
 import type { Platform, Readiness, RunningService, Service } from '@daybook/infra/platform.ts';
-import { askParts } from '@daybook/infra/readiness.ts';
-import type { LogWatch } from '@daybook/infra/event-store/log-watch.ts';
+import { askParts, readinessOf } from '@daybook/infra/readiness.ts';
 import { startProcessMetrics } from '@daybook/infra/telemetry/metrics.ts';
 import { startTracing, type Tracing } from '@daybook/infra/telemetry/tracing.ts';
 import type { CommandSender, Log } from '@daybook/kernel/ports/outside.ts';
 import { loadModels, services } from './services.ts';
+import { expectEngines } from './start-checks.ts';
 
 /** What every process reads of the environment, whatever runs in it. */
 const processSettings = platformSettings.extend(daybookSettings.pick({ http: true, telemetry: true }).shape);
@@ -112,7 +112,7 @@ async function startOne(
 type StartServices = (platform: Platform, stopping: AbortSignal, started: RunningService[]) => Promise<void>;
 
 /**
- * The order of starting: migrations, ports, services, the HTTP interface last. Stopping goes the other way: streams
+ * The order of starting: a look at the engines, migrations, ports, services, the HTTP interface last. Stopping goes the other way: streams
  * end, the interface drains, services finish what is in hand in reverse order, ports close.
  */
 async function start(
@@ -121,6 +121,7 @@ async function start(
   startServices: StartServices,
 ): Promise<RunningDaybook> {
   const { config, databaseUrl, log } = options;
+  await expectEngines(config, databaseUrl);
   await migrateFirst(databaseUrl, log);
   startProcessMetrics();
   const { otlpEndpoint } = config.telemetry;
@@ -131,7 +132,7 @@ async function start(
   const stopping = new AbortController();
   const started: RunningService[] = [];
   const platform = await openPlatform({ config, databaseUrl, log, ...process });
-  const ready = (): Promise<Readiness> => readinessOf(started, platform.logWatch);
+  const ready = (): Promise<Readiness> => readinessOfAll(started, platform);
   const stop = once(() =>
     stopAll({ stopping, server, started, platform, tracing }, config.http.shutdownGraceMs),
   );
@@ -210,17 +211,18 @@ async function stopAll(running: Running, graceMs: number): Promise<void> {
   if (failures.length > 0) throw failures[0];
 }
 
-/** Ready when every service is; parts keep their names. */
-async function readinessOf(started: readonly RunningService[], logWatch: LogWatch): Promise<Readiness> {
+/** Ready when every service is, and every engine that is needed; parts keep their names. */
+async function readinessOfAll(
+  started: readonly RunningService[],
+  { logWatch, engines }: Platform,
+): Promise<Readiness> {
   const followedLog = (): Promise<undefined> => {
     logWatch.check();
     return Promise.resolve(undefined);
   };
-  const all = await Promise.all([askParts({ followedLog }), ...started.map((service) => service.ready())]);
-  return {
-    ready: all.every(({ ready }) => ready),
-    parts: Object.assign({}, ...all.map(({ parts }) => parts)) as Readiness['parts'],
-  };
+  const own = askParts({ ...engines.checks, followedLog });
+  const all = await Promise.all([own, ...started.map((service) => service.ready())]);
+  return readinessOf(Object.assign({}, ...all.map(({ parts }) => parts)) as Readiness['parts']);
 }
 
 function once(work: () => Promise<void>): () => Promise<void> {

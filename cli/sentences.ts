@@ -60,7 +60,7 @@ function tellPlatform(error: DaybookError): Told {
   if (code === 'data-folder-unusable') return { sentence: message, code: exitCodes.folder };
   if (code === 'unavailable' || code === 'timeout') {
     return {
-      sentence: `${message}${reason(error)}\nIs the database up, and does DATABASE_URL name it? "daybook doctor" looks closer.`,
+      sentence: `${message}${reason(error)}\nIs it up, and does the configuration name it? "daybook doctor" looks closer.`,
       code: exitCodes.failed,
     };
   }

@@ -4,23 +4,23 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { environment } from '@daybook/infra/config/environment.ts';
 import type { Environment } from '@daybook/infra/config/load.ts';
+import { runningEmbeddedPostgres } from '@daybook/infra/database/embedded.ts';
 import { pinoLog } from '@daybook/infra/logging/pino-log.ts';
 import {
   checkChromium,
   checkConfiguration,
   checkDatabase,
-  checkEventStore,
-  checkKafka,
-  checkRegistry,
   checkFolder,
   checkMail,
   checkNode,
   checkPort,
-  type Finding,
 } from '../checks.ts';
 import { folderPath } from '../data-folder.ts';
+import { checkEngines } from '../engine-checks.ts';
+import type { Finding } from '../finding.ts';
 import type { CommonOptions } from '../invocation.ts';
 import { exitCodes, type ExitCode } from '../sentences.ts';
+import { engineConfig } from '../start-checks.ts';
 import { paint } from '../terminal/screen.ts';
 
 /** Prints what it finds; changes nothing. */
@@ -49,14 +49,16 @@ async function examine(folder: string, env: Environment): Promise<readonly Findi
     : await mkdtemp(join(tmpdir(), 'daybook-doctor-'));
   const { finding, config } = checkConfiguration(made === undefined ? env : { ...env, DAYBOOK_DATA: made });
   if (made !== undefined) await rm(made, { recursive: true, force: true });
-  if (config === undefined) return [...first, finding];
+  const databaseUrl = config?.database.url ?? (await runningEmbeddedPostgres(join(folder, 'postgres')));
+  const engines = await checkEngines({ config: config ?? engineConfig(env), databaseUrl, log });
+  if (config === undefined) {
+    return [...first, finding, ...engines.filter(({ verdict }) => verdict !== 'well')];
+  }
   return [
     ...first,
     finding,
     await checkDatabase(config, folder, log),
-    await checkEventStore(config),
-    await checkRegistry(config),
-    await checkKafka(config, log),
+    ...engines,
     await checkPort(config),
     checkChromium(config),
     await checkMail({ ...config, installation: { ...config.installation, dataFolder: folder } }),

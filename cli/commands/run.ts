@@ -7,6 +7,7 @@ import { expectDatabase, invocation, openLog, type CommonOptions } from '../invo
 import type { Runnable } from '../program.ts';
 import { exitCodes, type ExitCode } from '../sentences.ts';
 import { services } from '../services.ts';
+import { refuseConfiguration } from '../start-checks.ts';
 import { stopSignals } from '../signals.ts';
 import { untilReady } from '../until-ready.ts';
 
@@ -46,7 +47,7 @@ async function runService(name: Exclude<Runnable, 'database'>, options: CommonOp
   const service = await services[name]();
   const { folder, config } = await invocation(settingsAlone(service), options, (env) =>
     options.port === undefined && !env['PORT'] ? { PORT: usualPorts[name] } : {},
-  );
+  ).catch(refuseConfiguration);
   const log = openLog(config, { service: name });
   const database = await expectDatabase(config, folder);
   const held = await holdServiceName(folder, name);

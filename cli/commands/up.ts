@@ -12,6 +12,7 @@ import { playTour } from '../demo/tour.ts';
 import { invocation, logFile, openLog } from '../invocation.ts';
 import type { UpOptions } from '../program.ts';
 import { exitCodes, type ExitCode } from '../sentences.ts';
+import { refuseConfiguration } from '../start-checks.ts';
 import { stopSignals, type StopSignals } from '../signals.ts';
 import { screenFor, type Screen } from '../terminal/screen.ts';
 import { untilReady } from '../until-ready.ts';
@@ -71,7 +72,7 @@ async function prepare(options: UpOptions, cleanUp: (() => Promise<unknown>)[]):
     demo === undefined
       ? {}
       : { OUTBOUND_ALLOW_HOSTS: [env['OUTBOUND_ALLOW_HOSTS'], demo.shop.host].filter(Boolean).join(',') },
-  );
+  ).catch(refuseConfiguration);
   if (demo !== undefined && config.installation.environment === 'production') throw demoInProduction();
   const quiet = options.demo || process.stdout.isTTY;
   const log = openLog(config, quiet ? { file: logFile(folder) } : {});

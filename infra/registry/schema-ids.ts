@@ -13,6 +13,11 @@ import {
 } from '@daybook/schemas/contracts.ts';
 import { fingerprint } from '@daybook/schemas/fingerprint.ts';
 
+/** The subject of a contract's schemas, by topic and record name. */
+export function subjectOf({ topic, fullName }: EventContract): string {
+  return `${topic ?? eventsTopic}-${fullName}`;
+}
+
 /** Ids to write with. */
 export type WriterIds = Readonly<{
   /** The id of a version, where it was asked for before. */
@@ -31,7 +36,7 @@ export function writerIds(registry: SchemaRegistry, kind: EventContract['kind'])
    * the second wrote.
    */
   async function register(contract: EventContract): Promise<void> {
-    const subject = `${contract.topic ?? eventsTopic}-${contract.fullName}`;
+    const subject = subjectOf(contract);
     const found: number[] = [];
     for (const { version, schema } of contract.versions)
       found[version] = await registry.register(subject, JSON.stringify(schema));

@@ -2,7 +2,7 @@
 import { openShop, type RunningShop } from '@daybook/cli/demo/shop/shop.ts';
 import { callerOf, must, signUp, type Answer, type Caller, type Person } from '../support/caller.ts';
 import { eventually } from '../support/eventually.ts';
-import { startSystem, type Mode, type System } from '../support/system.ts';
+import { startSystem, type Mode, type System, type SystemOptions } from '../support/system.ts';
 
 /** A product as the interface lists it; the fields that tests look at. */
 export type Product = Readonly<{
@@ -40,7 +40,11 @@ export type Stage = Readonly<{
 export const stepMs = 1_000;
 
 /** Builds a stage. The slow page of the shop is quick here; slowness has a test of its own. */
-export async function openStage(mode: Mode, env: Readonly<Record<string, string>> = {}): Promise<Stage> {
+export async function openStage(
+  mode: Mode,
+  env: Readonly<Record<string, string>> = {},
+  more: Pick<SystemOptions, 'databaseUrl'> = {},
+): Promise<Stage> {
   let elapsed = 0;
   const shop = await openShop({
     seed: 7,
@@ -50,6 +54,7 @@ export async function openStage(mode: Mode, env: Readonly<Record<string, string>
     elapsedMs: () => elapsed,
   });
   const system = await startSystem({
+    ...more,
     mode,
     env: { OUTBOUND_ALLOW_HOSTS: shop.host, POSITION_WAIT: '1s', ...env },
   });
