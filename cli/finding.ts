@@ -6,18 +6,17 @@ export type Finding = Readonly<{
   todo?: string;
 }>;
 
-export const well = (about: string, says: string): Finding => ({ about, verdict: 'well', says });
+/** A finding of what works. */
+export function well(about: string, says: string): Finding {
+  return { about, verdict: 'well', says };
+}
 
-export const note = (about: string, says: string, todo: string): Finding => ({
-  about,
-  verdict: 'note',
-  says,
-  todo,
-});
+/** A finding of what works less than it could. */
+export function note(about: string, says: string, todo: string): Finding {
+  return { about, verdict: 'note', says, todo };
+}
 
-export const wrong = (about: string, says: string, todo: string): Finding => ({
-  about,
-  verdict: 'wrong',
-  says,
-  todo,
-});
+/** A finding of what keeps Daybook from starting. */
+export function wrong(about: string, says: string, todo: string): Finding {
+  return { about, verdict: 'wrong', says, todo };
+}
