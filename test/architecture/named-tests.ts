@@ -32,7 +32,8 @@ export function missingTests(text: string, specOf: (name: string) => string | un
     .map(({ spec, title }) => `${spec} "${title}"`);
 }
 
-function titles(spec: string): readonly RegExp[] {
+/** What titles of tests a spec has, as patterns. */
+export function titles(spec: string): readonly RegExp[] {
   return [...spec.matchAll(/'([^'\n]+)'/g)].map(([, literal = '']) => {
     const words = literal.split('%s').map((part) => part.replaceAll(/[\\^$.*+?()[\]{}|]/g, '\\$&'));
     return new RegExp(`^${words.join('\\S+')}$`);
