@@ -30,8 +30,8 @@ type Part = {
 };
 
 /** Of one partition, read ahead; beyond that its reading pauses until half of it is taken. */
-const aheadBytes = 4 * 1024 * 1024;
-const aheadMessages = 4_000;
+const aheadBytes = 1024 * 1024;
+const aheadMessages = 1_000;
 
 /** A batch behind which nothing more is handed out at once, in bytes of values. */
 const takeBytes = 4 * 1024 * 1024;
