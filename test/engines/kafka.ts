@@ -16,9 +16,10 @@ export type KafkaUser = Readonly<{ username: string; password: string }>;
 
 /**
  * Starts a broker of its own, KRaft in one process; `url` is what `KAFKA_BROKERS` takes: `127.0.0.1:port`.
- * @param user who alone is let in, by SASL PLAIN; absent: everybody
+ * @param user who is let in, by SASL PLAIN; absent: everybody
+ * @param guests let in too; with any of them there are access lists, and `user` alone may do everything
  */
-export async function startKafka(user?: KafkaUser): Promise<Engine> {
+export async function startKafka(user?: KafkaUser, guests: readonly KafkaUser[] = []): Promise<Engine> {
   const libraries = join(await fetchKafka(engineVersions.kafka), 'lib', '*');
   const java = ['java', '-Xmx512m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1', '-cp', libraries];
   return startEngine({
@@ -27,7 +28,7 @@ export async function startKafka(user?: KafkaUser): Promise<Engine> {
     prepare: async (folder, [port, controller]) => {
       await writeFile(
         join(folder, 'server.properties'),
-        settings(folder, Number(port), Number(controller), user),
+        settings(folder, Number(port), Number(controller), user, guests),
       );
       await writeFile(join(folder, 'log4j2.properties'), logging);
       const [program = '', ...args] = java;
@@ -61,7 +62,13 @@ export async function brokerAnswers(brokers: string, user?: KafkaUser): Promise<
   }
 }
 
-function settings(folder: string, port: number, controller: number, user?: KafkaUser): string {
+function settings(
+  folder: string,
+  port: number,
+  controller: number,
+  user: KafkaUser | undefined,
+  guests: readonly KafkaUser[],
+): string {
   const listener = user === undefined ? 'PLAINTEXT' : 'SASL_PLAINTEXT';
   return [
     'process.roles=broker,controller',
@@ -80,18 +87,27 @@ function settings(folder: string, port: number, controller: number, user?: Kafka
     'transaction.state.log.replication.factor=1',
     'transaction.state.log.min.isr=1',
     'auto.create.topics.enable=false',
-    ...(user === undefined ? [] : saslSettings(user)),
+    ...(user === undefined ? [] : saslSettings(user, guests)),
     '',
   ].join('\n');
 }
 
-function saslSettings({ username, password }: KafkaUser): readonly string[] {
+function saslSettings(user: KafkaUser, guests: readonly KafkaUser[]): readonly string[] {
+  const { username, password } = user;
   const login = 'org.apache.kafka.common.security.plain.PlainLoginModule required';
+  const known = [user, ...guests].map((one) => `user_${one.username}="${one.password}"`).join(' ');
   const own = `username="${username}" password="${password}"`;
   return [
     'sasl.enabled.mechanisms=PLAIN',
     'sasl.mechanism.inter.broker.protocol=PLAIN',
-    `listener.name.sasl_plaintext.plain.sasl.jaas.config=${login} ${own} user_${username}="${password}";`,
+    `listener.name.sasl_plaintext.plain.sasl.jaas.config=${login} ${own} ${known};`,
+    // The controller's own listener is without credentials.
+    ...(guests.length === 0
+      ? []
+      : [
+          'authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer',
+          `super.users=User:${username};User:ANONYMOUS`,
+        ]),
   ];
 }
 

@@ -1,0 +1,126 @@
+/** The access lists that a deployment gives Daybook's users at the brokers: enough for all five services, and no more. */
+import { execFileSync } from 'node:child_process';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { openShop, type RunningShop } from '@daybook/cli/demo/shop/shop.ts';
+import { kafkaClient } from '@daybook/infra/topics/kafka-client.ts';
+import kafkajs, { type AclEntry } from 'kafkajs';
+import { describeWithEngines } from '../engines/engine-suite.ts';
+import type { Engine } from '../engines/engine.ts';
+import { startKafka } from '../engines/kafka.ts';
+import { callerOf, must, signUp, type Person } from '../support/caller.ts';
+import { eventually } from '../support/eventually.ts';
+import { silentLog } from '../support/silent-log.ts';
+import { root } from '../support/source-files.ts';
+import { startSystem, type System } from '../support/system.ts';
+
+const operator = { username: 'operator', password: 'operators-password' };
+const services = ['command-service', 'query-service', 'projectors', 'sagas', 'scrapers'];
+const users = services.map((username) => ({ username, password: `password-of-${username}` }));
+
+/** What the script asks Kafka's tool for, as entries. */
+async function entriesOf(folder: string): Promise<readonly AclEntry[]> {
+  const [tool, asked] = [join(folder, 'kafka-acls.sh'), join(folder, 'asked')];
+  await writeFile(tool, `#!/bin/sh\nprintf '%s\\n' "$*" >> "${asked}"\n`, { mode: 0o755 });
+  execFileSync('sh', [join(root, 'infra/deploy/kafka/access-lists.sh')], {
+    env: { ...process.env, KAFKA_ACLS: tool, BOOTSTRAP: 'broker:9093', ADMIN: 'admin.properties' },
+  });
+  const calls = (await readFile(asked, 'utf8')).trim().split('\n');
+  return calls.flatMap((call) => {
+    const form =
+      /^--bootstrap-server broker:9093 --command-config admin\.properties --add --allow-principal (\S+) --(topic|group) (\S+) --resource-pattern-type (literal|prefixed)((?: --operation \w+)+)$/;
+    const [, principal = '', resource = '', resourceName = '', pattern = '', operations = ''] =
+      form.exec(call) ?? [];
+    expect([call, principal]).toEqual([call, expect.stringMatching(/^User:/)]);
+    return [...operations.matchAll(/--operation (\w+)/g)].map(([, operation = '']) => ({
+      principal,
+      resourceName,
+      host: '*',
+      resourceType: kafkajs.AclResourceTypes[resource === 'topic' ? 'TOPIC' : 'GROUP'],
+      resourcePatternType: kafkajs.ResourcePatternTypes[pattern === 'literal' ? 'LITERAL' : 'PREFIXED'],
+      operation: kafkajs.AclOperationTypes[operationNames[operation] ?? 'UNKNOWN'],
+      permissionType: kafkajs.AclPermissionTypes.ALLOW,
+    }));
+  });
+}
+
+const operationNames: Readonly<Record<string, keyof typeof kafkajs.AclOperationTypes>> = {
+  Create: 'CREATE',
+  Describe: 'DESCRIBE',
+  AlterConfigs: 'ALTER_CONFIGS',
+  Read: 'READ',
+  Write: 'WRITE',
+};
+
+describeWithEngines('access lists of a deployment', ['kafka', 'registry'], (_, registry = '') => {
+  let kafka: Engine;
+  let shop: RunningShop;
+  let system: System;
+  let folder: string;
+  let person: Person;
+
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'daybook-access-'));
+    [kafka, shop] = await Promise.all([
+      startKafka(operator, users),
+      openShop({ seed: 7, stepMs: 1_000, leavesAfterMs: 1_000_000, slowMs: 50, elapsedMs: () => 0 }),
+    ]);
+    const sasl = { mechanism: 'plain' as const, ...operator };
+    const admin = kafkaClient({ brokers: [kafka.url], sasl }, 'operator', silentLog).admin();
+    await admin.connect();
+    await admin.createAcls({ acl: [...(await entriesOf(folder))] });
+    await admin.disconnect();
+    system = await startSystem({
+      mode: 'five processes',
+      env: {
+        OUTBOUND_ALLOW_HOSTS: shop.host,
+        KAFKA_BROKERS: kafka.url,
+        KAFKA_SASL_MECHANISM: 'plain',
+        SCHEMA_REGISTRY_URL: registry,
+      },
+      envOf: Object.fromEntries(
+        users.map(({ username, password }) => [
+          username,
+          { KAFKA_USERNAME: username, KAFKA_PASSWORD: password },
+        ]),
+      ),
+    });
+    person = await signUp(callerOf(system.addresses));
+  }, 240_000);
+
+  afterAll(async () => {
+    await system.discard();
+    await Promise.all([shop.close(), kafka.stop(), rm(folder, { recursive: true, force: true })]);
+  }, 60_000);
+
+  test('all services work with them: a page is tracked, asked for, fetched, seen and shown', async () => {
+    const { url } = shop.listing('aurora-desk-lamp');
+    const { productId } = must(await person.call('POST', '/v1/market/products', { body: { url } }), 201) as {
+      productId: string;
+    };
+    await eventually(
+      async () => {
+        expect(must(await person.call('GET', `/v1/market/products/${productId}`), 200)).toMatchObject({
+          lastOutcome: 'price',
+        });
+      },
+      { withinMs: 60_000 },
+    );
+  }, 90_000);
+
+  test.each(services.filter((name) => name !== 'command-service'))(
+    '%s cannot write to the topic of events',
+    async (username) => {
+      const sasl = { mechanism: 'plain' as const, username, password: `password-of-${username}` };
+      const producer = kafkaClient({ brokers: [kafka.url], sasl }, username, silentLog).producer();
+      await producer.connect();
+      await expect(
+        producer.send({ topic: 'daybook.events.v1', messages: [{ key: 'tenant', value: 'foreign' }] }),
+      ).rejects.toMatchObject({ type: 'TOPIC_AUTHORIZATION_FAILED' });
+      await producer.disconnect();
+    },
+    30_000,
+  );
+});
