@@ -19,6 +19,7 @@ import { DaybookError, isDaybookError } from '@daybook/kernel/errors.ts';
 import type { Log } from '@daybook/kernel/ports/outside.ts';
 import { openDatabase } from '../database/database.ts';
 import { appliedMigrations } from '../database/migrate.ts';
+import { readFollowedLog } from '../event-store/followed-log.ts';
 import { logIdentity } from '../event-store/log-epoch.ts';
 import { toPosition } from '../event-store/position.ts';
 import { failpoint } from '../failpoints/failpoint.ts';
@@ -141,6 +142,8 @@ async function namedPages(client: pg.PoolClient): Promise<readonly string[]> {
 
 async function readLog(client: pg.PoolClient): Promise<Pick<Manifest, 'madeAt' | 'log'>> {
   const identity = await logIdentity(client);
+  const followed = await readFollowedLog(client);
+  if (followed !== undefined && followed.log !== identity.log) throw elsewhere();
   const { rows } = await client.query<{ now: string; events: number; last: number }>(
     'select now() as now, count(*) as events, coalesce(max(position), 0) as last from log.events',
   );
@@ -190,5 +193,13 @@ export function unwritable(into: string, error: unknown): unknown {
     'data-folder-unusable',
     `The backup cannot be written to ${into}: ${reasons[code]}. Nothing of it was left.`,
     { cause: error },
+  );
+}
+
+/** What stands in the database beside a log that is elsewhere would be restored beside the former one. */
+function elsewhere(): DaybookError {
+  return new DaybookError(
+    'maintenance-refused',
+    'Everything in this database follows a log that is elsewhere. Use the backups of both engines.',
   );
 }

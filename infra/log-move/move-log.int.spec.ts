@@ -1,9 +1,14 @@
 import { createHash } from 'node:crypto';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { EventStoreDBClient } from '@eventstore/db-client';
 import { startStandIn } from '@daybook/test/fakes/event-store-db/server.ts';
 import type { NewEvent } from '@daybook/kernel/event.ts';
+import { eventually } from '@daybook/test/support/eventually.ts';
 import { silentLog } from '@daybook/test/support/silent-log.ts';
+import { makeBackup } from '../backup/make-backup.ts';
 import { openDatabase } from '../database/database.ts';
 import { onFailpoint } from '../failpoints/failpoint.ts';
 import type { FailpointName } from '../failpoints/names.ts';
@@ -107,6 +112,36 @@ test('there, on and back: only what was recorded meanwhile is copied', async () 
   expect((await house.move(onServer, inDatabase)).moved).toMatchObject({ events: 3, copied: 1 });
   expect(await lines(inDatabase)).toEqual(now);
   expect((await house.move(inDatabase, onServer)).moved).toMatchObject({ events: 3, copied: 0 });
+});
+
+test('whoever starts while everything is set to the other log waits, and learns of it', async () => {
+  const { inDatabase, onServer, database } = house;
+  await house.fill(inDatabase, eventsOf([{ stream: 'product-a' }]));
+  const { store } = await house.open(inDatabase);
+  let starting: Promise<unknown> = Promise.resolve();
+  const disarm = onFailpoint('logMove.switching', {
+    does: async () => {
+      starting = watchLog({ eventStore: store, database, log: silentLog });
+      starting.catch(() => undefined);
+      await eventually(async () => {
+        expect(await house.rows('select from pg_locks where not granted')).toHaveLength(1);
+      });
+    },
+  });
+  await house.move(inDatabase, onServer);
+  disarm();
+  await expect(starting).rejects.toMatchObject({ code: 'log-mismatch', fields: { mismatch: 'otherLog' } });
+});
+
+test('a backup of what follows a log elsewhere is refused', async () => {
+  const { inDatabase, onServer, url } = house;
+  await house.fill(inDatabase, eventsOf([{ stream: 'product-a' }]));
+  await house.move(inDatabase, onServer);
+  const dataFolder = await mkdtemp(join(tmpdir(), 'daybook-moved-'));
+  const into = join(dataFolder, 'backup');
+  const backup = makeBackup({ databaseUrl: url, dataFolder, into, product: '0', log: silentLog });
+  await expect(backup).rejects.toMatchObject({ code: 'maintenance-refused' });
+  await rm(dataFolder, { recursive: true });
 });
 
 test('an empty log is moved too', async () => {
