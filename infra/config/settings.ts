@@ -88,6 +88,11 @@ export const kafkaSettings = z.object({
         'Brokers of an Apache Kafka cluster to keep topics in, `host:port` separated by commas; `SCHEMA_REGISTRY_URL` goes with it. Without them topics are in PostgreSQL.',
     },
   ),
+  driver: variable(z.enum(['kafkajs', 'rdkafka']).default('kafkajs'), {
+    name: 'KAFKA_DRIVER',
+    about:
+      'What sends messages to the brokers: `rdkafka` is native and faster; `npm run kafka:native` installs it.',
+  }),
   tls: variable(flag.default(false), { name: 'KAFKA_TLS', about: 'TLS to the brokers.' }),
   ca: variable(z.string().includes('-----BEGIN CERTIFICATE-----').optional(), {
     name: 'KAFKA_CA',

@@ -8,6 +8,8 @@ import type * as Kafkajs from 'kafkajs';
 export type KafkaSettings = Readonly<{
   /** `host:port` of some brokers of the cluster. */
   brokers: readonly string[];
+  /** What sends messages; all else is kafkajs's with either. Default `kafkajs`. */
+  driver?: 'kafkajs' | 'rdkafka';
   /** TLS with the system's authorities, or with `ca` (PEM). Absent: none. */
   tls?: Readonly<{ ca?: string }>;
   sasl?: Readonly<{

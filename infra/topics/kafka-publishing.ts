@@ -1,8 +1,8 @@
 import { DaybookError } from '@daybook/kernel/errors.ts';
 import type { OutMessage } from '@daybook/kernel/ports/topics.ts';
-import type { Kafka, Message, Producer } from 'kafkajs';
 import { failpoint } from '../failpoints/failpoint.ts';
 import { rethrowKafka } from './kafka-client.ts';
+import type { KafkaProducer, KafkaRecord } from './kafka-producer.ts';
 import { partitionOf } from './partitioner.ts';
 import { makePublisher } from './publisher.ts';
 
@@ -15,57 +15,39 @@ const requestLimits = { maxMessages: 1_000, maxBytes: 900 * 1024 };
 /** So much may wait for the broker in all; whoever publishes more waits for its turn. */
 const mostBytesUnderWay = 64 * 1024 * 1024;
 
-/** The broker may take so long to have a request on all replicas, in milliseconds. */
-const ackTimeoutMs = 10_000;
-
 export type KafkaPublishing = Readonly<{
   /** Resolves once all replicas in sync have the messages; in order per key. */
   publish(topic: string, partitions: number, messages: readonly OutMessage[]): Promise<void>;
   close(): Promise<void>;
 }>;
 
-/** Publishes by one idempotent producer: what the client repeats by itself is stored once. */
-export function kafkaPublishing(kafka: Kafka): KafkaPublishing {
+/** Publishes by one producer at a time. @param open connects one */
+export function kafkaPublishing(open: () => Promise<KafkaProducer>): KafkaPublishing {
   const publishers = new Map<string, ReturnType<typeof makePublisher>>();
-  let connected: Promise<Producer> | undefined;
+  let connected: Promise<KafkaProducer> | undefined;
   let bytesUnderWay = 0;
   let waiting: (() => void)[] = [];
 
-  const connect = async (): Promise<Producer> => {
-    const producer = kafka.producer({
-      idempotent: true,
-      maxInFlightRequests: 1,
-      allowAutoTopicCreation: false,
-      // The client asks for every message, also where the message names its partition.
-      createPartitioner:
-        () =>
-        ({ message: { partition } }) => {
-          if (partition === undefined) throw new Error('Every message names its partition.');
-          return partition;
-        },
-    });
-    await producer.connect();
-    return producer;
-  };
-
-  /** After a failure its sequence may not fit what the broker has: the next request begins with a new one. */
-  async function renounce(): Promise<void> {
-    const former = connected;
-    connected = undefined;
+  /**
+   * After a failure its sequence may not fit what the broker has: the next request begins with a new one. One that another
+   * topic's failure put in its place already stays.
+   */
+  async function renounce(former: Promise<KafkaProducer> | undefined): Promise<void> {
+    if (connected === former) connected = undefined;
     const producer = await former?.catch(() => undefined);
-    await producer?.disconnect().catch(() => undefined);
+    await producer?.close().catch(() => undefined);
   }
 
-  async function write(topic: string, messages: readonly Message[]): Promise<void> {
+  async function write(topic: string, messages: readonly KafkaRecord[]): Promise<void> {
     await failpoint('topics.publishing');
+    const used = (connected ??= open());
     try {
-      connected ??= connect();
-      const producer = await connected;
+      const producer = await used;
       for (const some of requests(messages)) {
-        await producer.send({ topic, acks: -1, timeout: ackTimeoutMs, messages: some });
+        await producer.send(topic, some);
       }
     } catch (error) {
-      await renounce();
+      await renounce(used);
       rethrowKafka(error);
     }
     await failpoint('topics.published');
@@ -109,23 +91,23 @@ export function kafkaPublishing(kafka: Kafka): KafkaPublishing {
     },
     close: async () => {
       await Promise.all([...publishers.values()].map((publisher) => publisher.settled()));
-      await renounce();
+      await renounce(connected);
     },
   };
 }
 
-function recordOf({ key, value, headers }: OutMessage, partitions: number): Message {
+function recordOf({ key, value, headers }: OutMessage, partitions: number): KafkaRecord {
   return {
     key: Buffer.from(key),
     value: Buffer.from(value),
-    headers: { ...headers },
+    headers,
     partition: partitionOf(key, partitions),
   };
 }
 
 /** Messages in their order, cut so that each request stays within what a broker takes; a larger message goes alone. */
-function requests(messages: readonly Message[]): readonly Message[][] {
-  const cut: Message[][] = [];
+function requests(messages: readonly KafkaRecord[]): readonly KafkaRecord[][] {
+  const cut: KafkaRecord[][] = [];
   let bytes = Infinity;
   for (const message of messages) {
     const own = bytesOf(message);
@@ -141,10 +123,10 @@ function requests(messages: readonly Message[]): readonly Message[][] {
   return cut;
 }
 
-function bytesOf({ key, value, headers }: Message): number {
-  const ofHeaders = Object.entries(headers ?? {}).reduce(
-    (sum, [name, text]) => sum + name.length + (text?.length ?? 0) + 4,
+function bytesOf({ key, value, headers }: KafkaRecord): number {
+  const ofHeaders = Object.entries(headers).reduce(
+    (sum, [name, text]) => sum + name.length + text.length + 4,
     0,
   );
-  return (key?.length ?? 0) + (value?.length ?? 0) + ofHeaders + 16;
+  return key.length + value.length + ofHeaders + 16;
 }

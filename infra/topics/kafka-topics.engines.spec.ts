@@ -10,6 +10,7 @@ import {
 import type { Engine } from '@daybook/test/engines/engine.ts';
 import { describeWithEngines } from '@daybook/test/engines/engine-suite.ts';
 import { startKafka } from '@daybook/test/engines/kafka.ts';
+import { kafkaDrivers, type KafkaDriver } from '@daybook/test/engines/rdkafka.ts';
 import { eventually } from '@daybook/test/support/eventually.ts';
 import { freshDatabase } from '@daybook/test/support/postgres.ts';
 import { silentLog } from '@daybook/test/support/silent-log.ts';
@@ -31,7 +32,7 @@ const message = (key: string, text: string): OutMessage => ({
 });
 const text = ({ value }: OutMessage): string => Buffer.from(value).toString();
 
-describeWithEngines('topics on Kafka', ['kafka'], () => {
+const suite = (driver: KafkaDriver) => (): void => {
   let broker: Engine;
   let database: Database;
   let drop: () => Promise<void>;
@@ -41,7 +42,7 @@ describeWithEngines('topics on Kafka', ['kafka'], () => {
 
   const open = (password = user.password): Topics =>
     kafkaTopics({
-      settings: { brokers: [broker.url], sasl: { ...sasl, password } },
+      settings: { brokers: [broker.url], driver, sasl: { ...sasl, password } },
       name: 'spec',
       database,
       log: silentLog,
@@ -275,4 +276,8 @@ describeWithEngines('topics on Kafka', ['kafka'], () => {
     process.off('warning', warned);
     expect(warned).not.toHaveBeenCalled();
   });
-});
+};
+
+for (const { driver, lacks } of kafkaDrivers) {
+  describeWithEngines(`topics on Kafka by ${driver}`, ['kafka'], suite(driver), lacks);
+}

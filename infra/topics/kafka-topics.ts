@@ -7,11 +7,13 @@ import { failpoint } from '../failpoints/failpoint.ts';
 import { kafkaTopicsAdmin } from './kafka-admin.ts';
 import { kafkaClient, translateKafkaError, type KafkaSettings } from './kafka-client.ts';
 import { kafkaLedger } from './kafka-group.ts';
+import { kafkajsProducer } from './kafka-producer.ts';
 import { kafkaPublishing } from './kafka-publishing.ts';
 import { kafkaReader } from './kafka-reader.ts';
 import { waitingTimes } from './kafka-waiting.ts';
 import { makeTopics, type TopicsOptions } from './make-topics.ts';
 import { postgresTopicEngine, topicFinder } from './postgres-topics.ts';
+import { rdkafkaProducer } from './rdkafka-producer.ts';
 import type { TopicEngine } from './topic-engine.ts';
 
 type Engine = Readonly<{
@@ -37,7 +39,9 @@ export const deadLetterTopic = (topic: string): string => `${topic}.dead-letters
 export function kafkaTopicEngine({ settings, name, database, log }: Engine): TopicEngine {
   const kafka: Kafka = kafkaClient(settings, name, log);
   const admin = kafkaTopicsAdmin(kafka);
-  const publishing = kafkaPublishing(kafka);
+  const publishing = kafkaPublishing(() =>
+    settings.driver === 'rdkafka' ? rdkafkaProducer(settings, name, log) : kafkajsProducer(kafka),
+  );
   const waitingOf = waitingTimes(admin);
   const find = topicFinder(database);
   // Retention is Kafka's: nothing is kept in the database for longer than a transaction.

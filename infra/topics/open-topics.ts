@@ -9,6 +9,7 @@ import { relayInDatabase, relayThroughTopics, type RelayOutput } from '../relay/
 import type { EngineProbe } from '../engines/engine-watch.ts';
 import type { KafkaSettings } from './kafka-client.ts';
 import { postgresTopics } from './postgres-topics.ts';
+import { loadRdkafka } from './rdkafka-client.ts';
 import { expectTopicsAt, homeInDatabase } from './topics-home.ts';
 
 export type OpenTopicsOptions = Readonly<{
@@ -63,9 +64,10 @@ export async function openTopics(options: OpenTopicsOptions): Promise<OpenTopics
   };
 }
 
-/** @throws `configuration-invalid` for settings that do not go together */
+/** @throws `configuration-invalid` for settings that do not go together, and for a driver that is not there */
 export function kafkaSettings({
   brokers,
+  driver,
   tls,
   ca,
   mechanism,
@@ -78,8 +80,10 @@ export function kafkaSettings({
       'KAFKA_USERNAME and KAFKA_PASSWORD go together: one is missing. Set both, or neither.',
     );
   }
+  if (driver === 'rdkafka') loadRdkafka();
   return {
     brokers,
+    driver,
     ...(tls || ca !== undefined ? { tls: ca === undefined ? {} : { ca } } : {}),
     ...(username === undefined || password === undefined ? {} : { sasl: { mechanism, username, password } }),
   };

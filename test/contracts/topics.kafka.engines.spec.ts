@@ -6,6 +6,7 @@ import { kafkaTopicEngine } from '@daybook/infra/topics/kafka-topics.ts';
 import { freshDatabase } from '@daybook/test/support/postgres.ts';
 import { silentLog } from '@daybook/test/support/silent-log.ts';
 import { describeWithEngines } from '../engines/engine-suite.ts';
+import { kafkaDrivers, type KafkaDriver } from '../engines/rdkafka.ts';
 import { registerContract } from './contract.ts';
 import { holdTransactionOf } from './held-transaction.ts';
 import { renamed } from './topics.kafka-subject.ts';
@@ -14,8 +15,10 @@ import { topicsClauses } from './topics.contract.ts';
 
 jest.setTimeout(60_000);
 
-describeWithEngines('kafka', ['kafka'], (brokers) => {
-  registerContract('topics', 'kafka', topicsClauses, async () => {
+const suite = (driver: KafkaDriver) => (brokers: string) => {
+  // The report's column is that of the driver that is always there.
+  const adapter = driver === 'kafkajs' ? 'kafka' : `kafka by ${driver}`;
+  registerContract('topics', adapter, topicsClauses, async () => {
     const fresh = await freshDatabase();
     // The broker is one for all clauses: each has topics of its own.
     const prefix = `${randomUUID()}.`;
@@ -23,7 +26,7 @@ describeWithEngines('kafka', ['kafka'], (brokers) => {
       () => {
         const database = openDatabase({ url: fresh.url, poolSize: 4, log: silentLog });
         const wakeups = postgresWakeups(database, silentLog);
-        const settings = { brokers: brokers.split(',') };
+        const settings = { brokers: brokers.split(','), driver };
         const whole = renamed(
           kafkaTopicEngine({ settings, name: 'contract', database, log: silentLog }),
           prefix,
@@ -43,4 +46,8 @@ describeWithEngines('kafka', ['kafka'], (brokers) => {
       },
     };
   });
-});
+};
+
+for (const { driver, lacks } of kafkaDrivers) {
+  describeWithEngines(`kafka by ${driver}`, ['kafka'], suite(driver), lacks);
+}

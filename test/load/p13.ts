@@ -2,9 +2,11 @@ import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { lacking } from '../engines/fetch.ts';
+import { rdkafkaLacks } from '../engines/rdkafka.ts';
 import type { Bar } from './bar.ts';
 import { startBenchEngines } from './bench-engines.ts';
-import { openRelayRace, total } from './relay-race.ts';
+import type { Contest } from './measure.ts';
+import { openRelayRace, total, type RelayRace } from './relay-race.ts';
 import { openVisibleChain, perSecond, type VisibleChain } from './visible-chain.ts';
 
 /** Events on the way from append to reader at a time, where the rate of the whole way is looked for. */
@@ -17,7 +19,7 @@ export const bar: Bar = {
   prepare: async (bench) => {
     const engines = await startBenchEngines();
     const database = await bench.database();
-    const race = await openRelayRace(database, { brokers: [engines.broker] }, engines.registryUrl);
+    const race = await openRelayRace(database, engines.broker, engines.registryUrl);
     const raw = fork(
       join(import.meta.dirname, 'p13-raw.ts'),
       [database.url, engines.registryUrl, engines.broker],
@@ -64,6 +66,7 @@ export const bar: Bar = {
             run: async () => (await chain()).sustained(underWay),
           },
         },
+        ...ofDrivers(race, bench.print),
       ],
       close: async () => {
         await (await opened)?.close();
@@ -76,3 +79,18 @@ export const bar: Bar = {
     };
   },
 };
+
+/** What the native client is worth, where it is installed. */
+function ofDrivers(race: RelayRace, print: (line: string) => void): readonly Contest[] {
+  const lacks = rdkafkaLacks();
+  if (lacks !== null) {
+    print(`Without the drivers of Kafka side by side. ${lacks}`);
+    return [];
+  }
+  return [
+    {
+      subject: { name: 'relay by rdkafka', unit: 'events/s', run: () => race.run('rdkafka') },
+      anchor: { name: 'relay by kafkajs', unit: 'events/s', run: () => race.run('kafkajs') },
+    },
+  ];
+}

@@ -8,11 +8,11 @@ import { makeMessageCodec } from '@daybook/infra/registry/codec.ts';
 import { confluentSchemaRegistry } from '@daybook/infra/registry/confluent.ts';
 import { relayThroughTopics } from '@daybook/infra/relay/relay-output.ts';
 import { runRelay } from '@daybook/infra/relay/relay.ts';
-import type { KafkaSettings } from '@daybook/infra/topics/kafka-client.ts';
 import { kafkaTopics } from '@daybook/infra/topics/kafka-topics.ts';
 import { memoryVault } from '@daybook/infra/vault/memory.ts';
 import type { EventStore } from '@daybook/kernel/ports/event-store.ts';
 import { done, type Topics } from '@daybook/kernel/ports/topics.ts';
+import type { KafkaDriver } from '../engines/rdkafka.ts';
 import { silentLog } from '../support/silent-log.ts';
 import { fillStore } from './fill-store.ts';
 import type { Sample } from './measure.ts';
@@ -32,7 +32,7 @@ export type RelayRace = Readonly<{
   /** A fresh topic. */
   topic(): Promise<string>;
   /** Relays the log; the figure is events a second up to the last acknowledgement. @throws where one is lost, doubled or out of order */
-  run(): Promise<Sample>;
+  run(driver?: KafkaDriver): Promise<Sample>;
   /** @throws where the topic has not every event of the log once, those of one key in the log's order */
   judge(topic: string): Promise<void>;
   close(): Promise<void>;
@@ -41,7 +41,7 @@ export type RelayRace = Readonly<{
 /** Fills a log, and opens the way to Kafka. */
 export async function openRelayRace(
   database: Database,
-  kafka: KafkaSettings,
+  broker: string,
   registryUrl: string,
 ): Promise<RelayRace> {
   const log = silentLog;
@@ -49,24 +49,26 @@ export async function openRelayRace(
   await fillStore(store, total, tenants);
   await database.pool.query('vacuum (analyze)');
   const codec = makeMessageCodec({ registry: confluentSchemaRegistry({ url: registryUrl }) });
-  const topics = kafkaTopics({
-    settings: kafka,
-    name: 'bench',
-    database,
-    wakeups: memoryWakeups(),
-    log,
-  });
+  const opened = new Map<KafkaDriver, Topics>();
+  const topicsBy = (driver: KafkaDriver): Topics => {
+    const known = opened.get(driver);
+    if (known !== undefined) return known;
+    const settings = { brokers: [broker], driver };
+    const topics = kafkaTopics({ settings, name: 'bench', database, wakeups: memoryWakeups(), log });
+    opened.set(driver, topics);
+    return topics;
+  };
   let count = 0;
   const topic = async (): Promise<string> => {
     const name = `daybook.race-${String((count += 1))}.v1`;
-    await topics.ensure(name, { partitions });
+    await topicsBy('kafkajs').ensure(name, { partitions });
     return name;
   };
-  const judge = (name: string): Promise<void> => expectWhole(topics, name, store);
+  const judge = (name: string): Promise<void> => expectWhole(topicsBy('kafkajs'), name, store);
   return {
     topic,
     judge,
-    run: async () => {
+    run: async (driver = 'kafkajs') => {
       const name = await topic();
       const stopping = new AbortController();
       const began = performance.now();
@@ -74,7 +76,7 @@ export async function openRelayRace(
       await runRelay({
         eventStore: store,
         codec,
-        output: relayThroughTopics({ database, topics, topic: name, name }),
+        output: relayThroughTopics({ database, topics: topicsBy(driver), topic: name, name }),
         log,
         signal: stopping.signal,
         hooks: {
@@ -90,7 +92,7 @@ export async function openRelayRace(
       return { figure: total / (tookMs / 1_000) };
     },
     close: async () => {
-      await topics.close();
+      await Promise.all([...opened.values()].map((topics) => topics.close()));
       await store.close();
     },
   };
@@ -102,7 +104,7 @@ async function expectWhole(topics: Topics, topic: string, store: EventStore): Pr
   let count = 0;
   await topics.run(
     topic,
-    'judge',
+    randomUUID(),
     ({ messages }) => {
       for (const { key, headers } of messages) {
         const ids = arrived.get(key) ?? [];

@@ -53,6 +53,7 @@ export function openChainTopics(
   return openTopics({
     settings: {
       brokers,
+      driver: 'kafkajs',
       tls: false,
       ca: undefined,
       mechanism: 'plain',
