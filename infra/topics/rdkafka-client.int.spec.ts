@@ -20,11 +20,11 @@ const failure = (): unknown => {
   }
 };
 
-test('without the native client the setting is refused by one sentence that tells the command', () => {
+test('without the native client the setting is refused, and the command told', () => {
   expect(failure()).toMatchObject({
     code: 'configuration-invalid',
     message:
-      'KAFKA_DRIVER is rdkafka, whose native client is not installed: run "npm run kafka:native", or leave KAFKA_DRIVER out.',
+      'KAFKA_DRIVER is rdkafka, whose native client is not installed. Run "npm run kafka:native", or leave KAFKA_DRIVER out.',
   });
 });
 

@@ -62,7 +62,7 @@ export function loadRdkafka(folder: string = nativeFolder): Rdkafka {
     const says = absent ? 'is not installed' : 'does not load with this Node on this machine';
     throw new DaybookError(
       'configuration-invalid',
-      `KAFKA_DRIVER is rdkafka, whose native client ${says}: run "${command}", or leave KAFKA_DRIVER out.`,
+      `KAFKA_DRIVER is rdkafka, whose native client ${says}. Run "${command}", or leave KAFKA_DRIVER out.`,
       { cause },
     );
   }
