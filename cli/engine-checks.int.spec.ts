@@ -210,13 +210,19 @@ describe('a start with much that is wrong', () => {
   test('names settings that make no sense beside engines that are away', async () => {
     const env = {
       PORT: 'many',
+      DATABASE_URL: serverUrl('no_such_database'),
       KAFKA_BROKERS: 'kafka',
       SCHEMA_REGISTRY_URL: `http://ada:lovelace@${nowhere}`,
     };
     const start = await said(['up'], env);
     expect(start.code).toBe(3);
     const doctor = await said(['doctor'], env);
-    for (const line of [/PORT: /, /KAFKA_BROKERS: must be host:port/, /The schema registry is away/]) {
+    for (const line of [
+      /PORT: /,
+      /KAFKA_BROKERS: must be host:port/,
+      /The schema registry is away/,
+      /"no_such_database" does not exist/,
+    ]) {
       expect(start.text).toMatch(line);
       expect(doctor.text).toMatch(line);
     }

@@ -31,8 +31,7 @@ export async function refuseConfiguration(error: unknown): Promise<never> {
   if (typeof told !== 'string') throw error;
   const env = environment();
   const config = engineConfig(env);
-  const url = part(daybookSettings.pick({ database: true }), env)?.database.url;
-  const problems = namesEngines(config) ? await problemsOf(config, url) : [];
+  const problems = await problemsOf(config, databaseUrlIn(env));
   if (problems.length === 0) throw error;
   throw refusal(told.split('; '), problems);
 }
@@ -44,6 +43,11 @@ export function engineConfig(env: Environment): EngineConfig {
     ...part(daybookSettings.pick({ registry: true }), env),
     ...part(daybookSettings.pick({ kafka: true }), env),
   };
+}
+
+/** `DATABASE_URL`, where it makes sense by itself. */
+export function databaseUrlIn(env: Environment): string | undefined {
+  return part(daybookSettings.pick({ database: true }), env)?.database.url;
 }
 
 function part<S extends SettingsSchema>(schema: S, env: Environment): ConfigOf<S> | undefined {

@@ -10,6 +10,7 @@ import {
   checkChromium,
   checkConfiguration,
   checkDatabase,
+  checkDatabaseAt,
   checkFolder,
   checkMail,
   checkNode,
@@ -20,7 +21,7 @@ import { checkEngines } from '../engine-checks.ts';
 import type { Finding } from '../finding.ts';
 import type { CommonOptions } from '../invocation.ts';
 import { exitCodes, type ExitCode } from '../sentences.ts';
-import { engineConfig } from '../start-checks.ts';
+import { databaseUrlIn, engineConfig } from '../start-checks.ts';
 import { paint } from '../terminal/screen.ts';
 
 /** Prints what it finds; changes nothing. */
@@ -49,10 +50,12 @@ async function examine(folder: string, env: Environment): Promise<readonly Findi
     : await mkdtemp(join(tmpdir(), 'daybook-doctor-'));
   const { finding, config } = checkConfiguration(made === undefined ? env : { ...env, DAYBOOK_DATA: made });
   if (made !== undefined) await rm(made, { recursive: true, force: true });
-  const databaseUrl = config?.database.url ?? (await runningEmbeddedPostgres(join(folder, 'postgres')));
+  const given = databaseUrlIn(env);
+  const databaseUrl = given ?? (await runningEmbeddedPostgres(join(folder, 'postgres')));
   const engines = await checkEngines({ config: config ?? engineConfig(env), databaseUrl, log });
   if (config === undefined) {
-    return [...first, finding, ...engines.filter(({ verdict }) => verdict !== 'well')];
+    const database = given === undefined ? [] : [await checkDatabaseAt(given, 'of DATABASE_URL', log)];
+    return [...first, finding, ...[...database, ...engines].filter(({ verdict }) => verdict !== 'well')];
   }
   return [
     ...first,
