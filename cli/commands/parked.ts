@@ -10,6 +10,7 @@ import { projectionConsumer } from '@daybook/infra/runtime/checkpoints.ts';
 import { makeCommandBus, type CommandBus } from '@daybook/infra/runtime/command-bus.ts';
 import { postgresTopics } from '@daybook/infra/topics/postgres-topics.ts';
 import { operationsCommands } from '@daybook/command-service/operations/commands.ts';
+import { parked as decisions } from '@daybook/command-service/operations/parked.ts';
 import { currentVersion } from '@daybook/schemas/contracts.ts';
 import type { ParkedOptions } from '../program.ts';
 import { exitCodes, type ExitCode } from '../sentences.ts';
@@ -104,7 +105,12 @@ export function skipParked(parkedId: string, options: ParkedOptions): Promise<Ex
   });
 }
 
-type House = Readonly<{ bus: CommandBus; lot: ParkingLot; close: () => Promise<void> }>;
+type House = Readonly<{
+  bus: CommandBus;
+  lot: ParkingLot;
+  eventStore: StoredLog['eventStore'];
+  close: () => Promise<void>;
+}>;
 
 function openHouse({ database, eventStore, log }: StoredLog): House {
   const wakeups = postgresWakeups(database, log);
@@ -118,6 +124,7 @@ function openHouse({ database, eventStore, log }: StoredLog): House {
       log,
     }),
     lot: parkingLot({ database, topics, wakeups }),
+    eventStore,
     close: async () => {
       await topics.close();
       await wakeups.close();
@@ -203,7 +210,7 @@ export type Outcome = Readonly<{ is: 'done' | 'gone' } | { is: 'refused'; detail
 
 /** Records the decision and carries it out. */
 async function act(
-  { bus, lot }: House,
+  { bus, lot, eventStore }: House,
   { parkedId, failedAt, tenantId }: Parked,
   { command, ...more }: Decision,
 ): Promise<Outcome> {
@@ -214,7 +221,22 @@ async function act(
   );
   if (!result.ok) return { is: 'refused', detail: result.rejection.detail };
   const done = await lot[command === 'RetryParked' ? 'retry' : 'skip']({ parkedId, failedAt });
-  return { is: done ? 'done' : 'gone' };
+  // A service that runs may have been quicker to carry out what was recorded here.
+  return { is: done || (await lastDecision(eventStore, parkedId)) === commandId ? 'done' : 'gone' };
+}
+
+/** The command of the last decision about something. */
+async function lastDecision(
+  eventStore: StoredLog['eventStore'],
+  parkedId: string,
+): Promise<string | undefined> {
+  for await (const [last] of eventStore.read(`${decisions.category}-${parkedId}`, {
+    direction: 'backwards',
+    limit: 1,
+  })) {
+    return last?.metadata.commandId;
+  }
+  return undefined;
 }
 
 function filterOf({ consumer, kind, tenant }: ParkedOptions): ParkedFilter {
