@@ -1,38 +1,27 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { describeWithEngines } from '../engines/engine-suite.ts';
-import { startKafka } from '../engines/kafka.ts';
-import type { Engine } from '../engines/engine.ts';
 import { must } from '../support/caller.ts';
 import { eventually } from '../support/eventually.ts';
-import { startStandIn, type StandIn } from '../fakes/event-store-db/server.ts';
 import { interfaceSuites } from './interface.ts';
-import { openStage, pageOf, track, type Stage } from './stage.ts';
+import { openOnEngines, type EnginesStage } from './real-engines.ts';
+import { pageOf, track } from './stage.ts';
 
-// A broker of its own, since its topics are this installation's alone, and it is stopped under way.
+// The broker is stopped under way.
 describeWithEngines(
   'everything in one process, on EventStoreDB (stand-in), Kafka and a registry',
   ['kafka', 'registry'],
   (_, registry = '') => {
-    let store: StandIn;
-    let kafka: Engine;
-    let stage: Stage;
+    let engines: EnginesStage;
     beforeAll(async () => {
-      [store, kafka] = await Promise.all([startStandIn(), startKafka()]);
-      stage = await openStage('one process', {
-        EVENTSTORE_URL: store.url,
-        KAFKA_BROKERS: kafka.url,
-        SCHEMA_REGISTRY_URL: registry,
-      });
+      engines = await openOnEngines('one process', registry);
     }, 180_000);
-    afterAll(async () => {
-      await stage.close();
-      await Promise.all([store.stop(), kafka.stop()]);
-    }, 60_000);
+    afterAll(() => engines.close(), 60_000);
 
-    for (const suite of interfaceSuites) suite(() => stage);
+    for (const suite of interfaceSuites) suite(() => engines.stage);
 
     describe('while Kafka is away', () => {
       test('commands go on, queries tell what they have, and all of it arrives once it is back', async () => {
+        const { stage, kafka } = engines;
         const person = await stage.join();
         const productId = await track(person, pageOf(stage.shop, 'aurora-desk-lamp'));
         const product = `/v1/market/products/${productId}`;
