@@ -94,6 +94,19 @@ test('how ready the process is, is asked once for all who ask at once, and anew 
   await system.close();
 });
 
+test('a degraded process takes requests, and says what waits', async () => {
+  const parts = { kafka: { ready: true, degraded: true, detail: 'Kafka cannot be reached.' } } as const;
+  const system = await startHttpSystem({
+    app: { ready: () => Promise.resolve({ ready: true, degraded: true, parts }) },
+  });
+  expect(await system.call('GET', '/readyz')).toMatchObject({
+    status: 200,
+    json: { ready: true, degraded: true, parts },
+  });
+  expect(await system.call('GET', '/health')).toMatchObject({ status: 200, json: { status: 'degraded' } });
+  await system.close();
+});
+
 test('a good answer of a moment ago does not outlive a request that failed', async () => {
   let isReady = true;
   const system = await startHttpSystem({
