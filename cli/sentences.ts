@@ -1,5 +1,5 @@
 /** Failures as sentences for people, with what to do and the exit code that says the same to scripts. */
-import { isDaybookError, type DaybookError } from '@daybook/kernel/errors.ts';
+import { isDaybookError, type DaybookError, type ErrorCode } from '@daybook/kernel/errors.ts';
 
 /**
  * `failed`: something broke · `usage`: the invocation makes no sense · `configuration`: a setting is missing or wrong
@@ -43,6 +43,14 @@ export function tell(error: unknown): Told {
   return { sentence: error.stack ?? error.message, code: exitCodes.failed };
 }
 
+/** Failures whose message says what to do. */
+const toldByItself: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+  'maintenance-refused',
+  'backup-invalid',
+  'log-mismatch',
+  'topic-lost',
+]);
+
 function tellPlatform(error: DaybookError): Told {
   const { code, message, fields } = error;
   if (fields['reason'] === 'EADDRINUSE' || fields['reason'] === 'EACCES') {
@@ -54,7 +62,7 @@ function tellPlatform(error: DaybookError): Told {
     return { sentence: `${message}${settingsHint(error)}`, code: exitCodes.configuration };
   }
   if (code === 'partition-mismatch') return { sentence: message, code: exitCodes.configuration };
-  if (code === 'maintenance-refused' || code === 'backup-invalid' || code === 'log-mismatch') {
+  if (toldByItself.has(code)) {
     return { sentence: message, code: exitCodes.failed };
   }
   if (code === 'data-folder-unusable') return { sentence: message, code: exitCodes.folder };

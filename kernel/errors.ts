@@ -16,6 +16,7 @@ export const errorCodes = {
   'redirect-loop': 'An outside answer redirected too often.',
   'outside-failed': 'An outside system answered with a failure.',
   'partition-mismatch': 'A topic exists with another number of partitions than configured.',
+  'topic-lost': 'A topic was deleted, cut off or made anew under those who publish to it and read it.',
   'position-timeout': 'A read model did not reach the position asked for within the limit.',
   'configuration-invalid': 'The configuration is missing something or contradicts itself.',
   'log-mismatch': 'The log is not what its consumers took in: it was restored, or it lost its end.',

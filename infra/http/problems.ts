@@ -61,6 +61,7 @@ const statusOf: Readonly<Record<ErrorCode, readonly [status: number, retryAfterS
   'redirect-loop': [502, 60],
   'outside-failed': [502, 30],
   'partition-mismatch': [500],
+  'topic-lost': [503, 60],
   'position-timeout': [503, 1],
   'configuration-invalid': [500],
   'log-mismatch': [503, 60],

@@ -79,7 +79,7 @@ export async function runRelay(options: RelayOptions): Promise<void> {
         failures += 1;
         passOver = undefined;
         if (isBlocking(error)) passOver = await standBefore(error, options, woken);
-        else await recover(error, failures, options);
+        else await recover(error, failures, options, woken);
       }
     }
   } finally {
@@ -88,19 +88,25 @@ export async function runRelay(options: RelayOptions): Promise<void> {
 }
 
 /** Waits out a failure of an engine. @throws what is none */
-async function recover(error: unknown, failures: number, options: RelayOptions): Promise<void> {
+async function recover(
+  error: unknown,
+  failures: number,
+  options: RelayOptions,
+  woken: Wakeup | undefined,
+): Promise<void> {
   const { log, hooks, signal, backOff = defaultBackOff } = options;
   if (!isDaybookError(error)) {
     log.error('The relay stopped.', reasonOf(error));
     throw error;
   }
-  const forGood = error.retry === 'never';
+  const forGood = error.retry === 'never' || isDaybookError(error, 'topic-lost');
   const says = forGood
     ? 'The relay cannot go on before somebody mends the installation.'
     : 'The relay failed and tries again.';
   log[forGood ? 'error' : 'warn'](says, { failures, ...reasonOf(error) });
   hooks?.failed?.(error, forGood);
-  await rest(forGood ? 6 * backOff.mostMs : backOffMs(backOff, failures), signal);
+  const pauseMs = forGood ? 6 * backOff.mostMs : backOffMs(backOff, failures);
+  await (forGood && woken !== undefined ? woken.next(pauseMs, signal) : rest(pauseMs, signal));
 }
 
 const defaultBackOff: BackOff = { firstMs: 100, mostMs: 5_000 };

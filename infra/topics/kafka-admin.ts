@@ -11,6 +11,8 @@ export type KafkaTopicsAdmin = Readonly<{
   /** Creates the topic, or confirms it and sets its retention. @throws `partition-mismatch` · `unavailable` */
   ensure(topic: string, settings: TopicSettings): Promise<void>;
   ends(topic: string): Promise<readonly Ends[]>;
+  /** As `ends`; null where there is no such topic. */
+  find(topic: string): Promise<readonly Ends[] | null>;
   /** Offset of the first record of each partition that is of a time (milliseconds of the epoch) or later; its end where there is none. */
   offsetsAt(topic: string, timestamp: number): Promise<ReadonlyMap<number, number>>;
   close(): Promise<void>;
@@ -79,6 +81,10 @@ export function kafkaTopicsAdmin(kafka: Kafka): KafkaTopicsAdmin {
       });
     },
     ends: endsOf,
+    find: async (topic) => {
+      const topics = await ask((admin) => admin.listTopics());
+      return topics.includes(topic) ? endsOf(topic) : null;
+    },
     offsetsAt: (topic, timestamp) =>
       ask(async (admin) => {
         const offsets = await admin.fetchTopicOffsetsByTimestamp(topic, timestamp);

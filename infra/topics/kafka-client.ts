@@ -62,6 +62,14 @@ export function translateKafkaError(error: unknown): DaybookError {
   });
 }
 
+/** Whether brokers have no such topic. Where the client has tried that often enough it says so by the cause alone. */
+export function isTopicGone(error: unknown): boolean {
+  const { type, cause } = error as { type?: string; cause?: unknown };
+  return type === topicGone || (cause instanceof Error && isTopicGone(cause));
+}
+
+const topicGone = 'UNKNOWN_TOPIC_OR_PARTITION';
+
 function saysOf(type: string): string {
   if (hopeless.has(type)) return 'Kafka refuses a message.';
   return /SASL|AUTH/i.test(type)

@@ -1,7 +1,9 @@
+import type { Log } from '@daybook/kernel/ports/outside.ts';
 import type { InMessage } from '@daybook/kernel/ports/topics.ts';
 import { translateDatabaseError, type Database } from '../database/database.ts';
 import { waitsBehind, type Fetched, type GroupLedger, type Settlement, type Want } from './group-ledger.ts';
 import type { KafkaReader } from './kafka-reader.ts';
+import { ask } from './postgres-statement.ts';
 import { list } from './publish-batch.ts';
 
 /** What of a group stands around its records. */
@@ -17,6 +19,11 @@ export type KafkaGroup = Readonly<{
   copy: (message: InMessage, reason: string) => Promise<void>;
   /** Tells when something was read. */
   onNews: (ring: () => void) => void;
+  /** Looks up how far the topic is known to reach. */
+  learnEnds: () => Promise<void>;
+  /** Where each partition begins. */
+  begins: () => Promise<ReadonlyMap<number, number>>;
+  log: Log;
 }>;
 
 /**
@@ -24,9 +31,10 @@ export type KafkaGroup = Readonly<{
  * beside the read models' own checkpoints: claims and their epochs fence as they do there, whatever Kafka's own groups do.
  */
 export function kafkaLedger(options: KafkaGroup): GroupLedger {
-  const { state, reader, copy, onNews } = options;
+  const { state, reader, copy, onNews, learnEnds } = options;
   /** Fetched and not recorded yet, by partition and offset: what is set aside is taken from here. */
   const inHand = new Map<number, Map<number, InMessage>>();
+  let epochs: ReadonlyMap<number, number> = new Map();
   const settledTo = (partition: number, next: number): void => {
     const messages = inHand.get(partition);
     for (const offset of messages?.keys() ?? []) if (offset < next) messages?.delete(offset);
@@ -35,11 +43,23 @@ export function kafkaLedger(options: KafkaGroup): GroupLedger {
     ...state,
     onNews,
     sync: async (first) => {
+      await learnEnds();
+      const begins = first ? await beginsForNew(options) : undefined;
       const membership = await state.sync(first);
-      const held = new Set(membership.held.map(({ partition }) => partition));
+      if (begins !== undefined) await beginAt(options, begins);
+      const held = new Map(membership.held.map(({ partition, epoch }) => [partition, epoch]));
       for (const partition of inHand.keys()) if (!held.has(partition)) inHand.delete(partition);
-      if (!first) reader.keep(held);
-      return membership;
+      for (const [partition, epoch] of epochs) if (held.get(partition) !== epoch) reader.forget(partition);
+      epochs = held;
+      if (!first) reader.keep(new Set(held.keys()));
+      if (begins === undefined) return membership;
+      return {
+        ...membership,
+        held: membership.held.map((one) => ({
+          ...one,
+          next: Math.max(one.next, begins.get(one.partition) ?? 0),
+        })),
+      };
     },
     fetch: async (wants, limit) => {
       const letters = wants.some((want) => want.letters) ? await state.fetch(wants, limit) : [];
@@ -86,6 +106,52 @@ export function kafkaLedger(options: KafkaGroup): GroupLedger {
       return message;
     });
   }
+}
+
+/**
+ * Where a group begins that has not been there before, or not for so long that retention may have removed what it did not
+ * take in: at what is there. Undefined for every other group: what is not there any more was lost under it.
+ */
+async function beginsForNew({
+  database,
+  topic,
+  group,
+  begins,
+  log,
+}: KafkaGroup): Promise<ReadonlyMap<number, number> | undefined> {
+  const [row] = await ask<readonly [boolean, boolean]>(database, {
+    name: 'topics.group_absent',
+    text: `select g.group_name is not null,
+                  coalesce(g.seen_at < clock_timestamp() - t.retention_ms / 2 * interval '1 ms', false)
+             from topics.topics t left join topics.groups g on g.topic_id = t.topic_id and g.group_name = $2
+            where t.topic_id = $1`,
+    values: [topic, group],
+  });
+  const [known = false, absent = false] = row ?? [];
+  if (known && !absent) return undefined;
+  if (known) log.warn('A group was away for long: it goes on with what is there of its topic.', { group });
+  return begins();
+}
+
+async function beginAt(
+  { database, topic, group }: KafkaGroup,
+  begins: ReadonlyMap<number, number>,
+): Promise<void> {
+  const later = [...begins].filter(([, begin]) => begin > 0);
+  if (later.length === 0) return;
+  await ask(database, {
+    name: 'topics.begin_at',
+    text: `update topics.cursors c set next_offset = b.begins
+             from unnest($3::integer[], $4::bigint[]) b (partition, begins)
+            where c.topic_id = $1 and c.group_name = $2 and c.partition = b.partition and c.next_offset < b.begins
+           returning 1`,
+    values: [
+      topic,
+      group,
+      list(later.map(([partition]) => partition)),
+      list(later.map(([, begin]) => begin)),
+    ],
+  });
 }
 
 /**

@@ -1,4 +1,4 @@
-import type { Kafka } from 'kafkajs';
+import type { Kafka, RecordMetadata } from 'kafkajs';
 
 /** What is sent, its partition chosen. */
 export type KafkaRecord = Readonly<{
@@ -8,6 +8,9 @@ export type KafkaRecord = Readonly<{
   partition: number;
 }>;
 
+/** Where records of one call stand in a partition: the offset of the first, and the one after the last. */
+export type Stored = Readonly<{ partition: number; first: number; end: number }>;
+
 /** Sends; idempotent, so that what the client repeats by itself is stored once. */
 export type KafkaProducer = Readonly<{
   /**
@@ -15,7 +18,7 @@ export type KafkaProducer = Readonly<{
    * nothing behind it may be stored without it, and the producer is of no more use.
    * @throws what the client says
    */
-  send(topic: string, records: readonly KafkaRecord[]): Promise<void>;
+  send(topic: string, records: readonly KafkaRecord[]): Promise<readonly Stored[]>;
   close(): Promise<void>;
 }>;
 
@@ -40,8 +43,17 @@ export async function kafkajsProducer(kafka: Kafka): Promise<KafkaProducer> {
   return {
     send: async (topic, records) => {
       const messages = records.map((record) => ({ ...record, headers: { ...record.headers } }));
-      await producer.send({ topic, acks: -1, timeout: ackTimeoutMs, messages });
+      return placesOf(await producer.send({ topic, acks: -1, timeout: ackTimeoutMs, messages }), records);
     },
     close: () => producer.disconnect(),
   };
+}
+
+function placesOf(answers: readonly RecordMetadata[], records: readonly KafkaRecord[]): readonly Stored[] {
+  return answers.flatMap(({ partition, baseOffset }) => {
+    if (baseOffset === undefined) return [];
+    const first = Number(baseOffset);
+    const count = records.filter((record) => record.partition === partition).length;
+    return [{ partition, first, end: first + count }];
+  });
 }

@@ -2,7 +2,7 @@ import { DaybookError } from '@daybook/kernel/errors.ts';
 import type { OutMessage } from '@daybook/kernel/ports/topics.ts';
 import { failpoint } from '../failpoints/failpoint.ts';
 import { rethrowKafka } from './kafka-client.ts';
-import type { KafkaProducer, KafkaRecord } from './kafka-producer.ts';
+import type { KafkaProducer, KafkaRecord, Stored } from './kafka-producer.ts';
 import { partitionOf } from './partitioner.ts';
 import { makePublisher } from './publisher.ts';
 
@@ -21,8 +21,15 @@ export type KafkaPublishing = Readonly<{
   close(): Promise<void>;
 }>;
 
-/** Publishes by one producer at a time. @param open connects one */
-export function kafkaPublishing(open: () => Promise<KafkaProducer>): KafkaPublishing {
+/**
+ * Publishes by one producer at a time.
+ * @param open connects one
+ * @param stored called with each request that is stored, before it counts as published
+ */
+export function kafkaPublishing(
+  open: () => Promise<KafkaProducer>,
+  stored: (topic: string, places: readonly Stored[]) => Promise<void> = () => Promise.resolve(),
+): KafkaPublishing {
   const publishers = new Map<string, ReturnType<typeof makePublisher>>();
   let connected: Promise<KafkaProducer> | undefined;
   let bytesUnderWay = 0;
@@ -44,7 +51,7 @@ export function kafkaPublishing(open: () => Promise<KafkaProducer>): KafkaPublis
     try {
       const producer = await used;
       for (const some of requests(messages)) {
-        await producer.send(topic, some);
+        await stored(topic, await producer.send(topic, some));
       }
     } catch (error) {
       await renounce(used);

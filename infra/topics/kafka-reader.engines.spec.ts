@@ -21,7 +21,12 @@ describeWithEngines('a reader of Kafka', ['kafka'], (brokers) => {
       const messages = Array.from({ length: 500 }, () => ({ value: kilobyte, partition: 0 }));
       await eventually(() => producer.send({ topic, messages }));
     }
-    const reader = kafkaReader(kafka, topic, 'spec', () => undefined, silentLog);
+    const reader = kafkaReader({
+      ...{ kafka, topic, group: 'spec', log: silentLog },
+      arrived: () => undefined,
+      ends: () => Promise.resolve([]),
+      reached: () => 0,
+    });
     let before = 0;
     // Until it reads no further.
     const held = await eventually(

@@ -4,7 +4,9 @@ import type { Log } from '@daybook/kernel/ports/outside.ts';
 import type { InMessage } from '@daybook/kernel/ports/topics.ts';
 import type { Batch, Consumer, IHeaders, Kafka, KafkaMessage } from 'kafkajs';
 import { reasonOf, untilDone } from '../runtime/loop.ts';
-import { translateKafkaError } from './kafka-client.ts';
+import type { Ends } from './kafka-admin.ts';
+import { isTopicGone, translateKafkaError } from './kafka-client.ts';
+import { topicLost } from './topic-engine.ts';
 
 /** Reads one topic ahead of those who ask, within bounds. */
 export type KafkaReader = Readonly<{
@@ -14,6 +16,8 @@ export type KafkaReader = Readonly<{
   has(partition: number, from: number): boolean;
   /** Reads on in these partitions alone. */
   keep(partitions: ReadonlySet<number>): void;
+  /** Drops what was read of a partition: its next place may be one of another topic of the same name. */
+  forget(partition: number): void;
   close(): Promise<void>;
 }>;
 
@@ -27,7 +31,22 @@ type Part = {
   paused: boolean;
   /** How often `expected` was sought, and the client went on elsewhere. */
   seeks: number;
+  /** Looks again whether it can be read on. */
+  standing?: NodeJS.Timeout;
 };
+
+export type ReaderOptions = Readonly<{
+  kafka: Kafka;
+  topic: string;
+  group: string;
+  /** Called when something was read. */
+  arrived: () => void;
+  /** Where the topic begins and ends at the broker. */
+  ends: () => Promise<readonly Ends[]>;
+  /** Offset that a partition is known to have reached: where it ends before that, nothing more is taken. */
+  reached: (partition: number) => number;
+  log: Log;
+}>;
 
 /** Of one partition, read ahead; beyond that its reading pauses until half of it is taken. */
 const aheadBytes = 1024 * 1024;
@@ -36,9 +55,11 @@ const aheadMessages = 1_000;
 /** A batch behind which nothing more is handed out at once, in bytes of values. */
 const takeBytes = 4 * 1024 * 1024;
 
-/** So often a place is sought before what stands behind it is believed, and so many times apart that is complained of. */
+/** So often a place is sought before what stands behind it is believed. */
 const mostSeeks = 3;
-const complainEvery = 100;
+
+/** A partition that cannot be read on is looked at again, and complained of, so often, in milliseconds. */
+const complainEveryMs = 10_000;
 
 const closeTimeoutMs = 5_000;
 
@@ -48,15 +69,17 @@ const waitMs = 200;
 /**
  * A reader on a consumer of its own: kafkajs reads in groups alone, so this one is its group's only member, and nobody
  * else ever makes it rebalance. Who holds which partition, and where the group stands, is not Kafka's to say here.
- * @param arrived called when something was read
+ * A partition that begins behind the place of its group, or ends before it, is not read on until somebody has mended it.
  */
-export function kafkaReader(
-  kafka: Kafka,
-  topic: string,
-  group: string,
-  arrived: () => void,
-  log: Log,
-): KafkaReader {
+export function kafkaReader({
+  kafka,
+  topic,
+  group,
+  arrived,
+  ends,
+  reached,
+  log,
+}: ReaderOptions): KafkaReader {
   const parts = new Map<number, Part>();
   let consumer: Consumer | null = null;
   const closing = new AbortController();
@@ -88,35 +111,38 @@ export function kafkaReader(
       await own.run({
         autoCommit: false,
         eachBatchAutoResolve: false,
-        eachBatch: (payload) => {
+        eachBatch: (payload) =>
           receive(payload.batch, (offset) => {
             payload.resolveOffset(offset);
-          });
-          return Promise.resolve();
-        },
+          }),
       });
       if (crashed) throw new DaybookError('unavailable', 'Reading from Kafka stopped.', { retry: 'later' });
     } catch (error) {
       await own.disconnect().catch(() => undefined);
-      throw translateKafkaError(error);
+      throw isTopicGone(error) ? topicLost(topic, error) : translateKafkaError(error);
     }
     consumer = own;
     for (const [partition, part] of parts) seek(partition, part);
   }
 
   /** Takes a batch in where it was read from the very place that is expected: one of before a seek is dropped. */
-  function receive(batch: Batch, resolveOffset: (offset: string) => void): void {
+  async function receive(batch: Batch, resolveOffset: (offset: string) => void): Promise<void> {
     const part = parts.get(batch.partition);
     if (part === undefined || part.paused) {
       consumer?.pause([{ topic, partitions: [batch.partition] }]);
       return;
     }
     const from = Number((batch as Batch & { fetchedOffset: string }).fetchedOffset);
-    if (from !== part.expected && !isGap(part, from, Number(batch.highWatermark))) {
-      part.seeks += 1;
-      seek(batch.partition, part);
+    if (Number(batch.highWatermark) < Math.max(part.expected, reached(batch.partition))) {
+      stand(batch.partition, part, { end: Number(batch.highWatermark) });
       return;
     }
+    if (from !== part.expected && !(await isGap(batch.partition, part, from))) return;
+    // Asking may have taken its time.
+    if (parts.get(batch.partition) === part) takeIn(part, batch, resolveOffset);
+  }
+
+  function takeIn(part: Part, batch: Batch, resolveOffset: (offset: string) => void): void {
     const messages = batch.messages.filter(({ offset }) => Number(offset) >= part.expected);
     for (const message of messages) {
       part.buffer.push(messageOf(message, batch.partition));
@@ -130,24 +156,39 @@ export function kafkaReader(
   }
 
   /**
-   * After seeks the client stands behind the place where nothing is there any more: records that retention removed, or
-   * that are none of messages. A topic that ends before the place lost its end, or is another one: nothing is taken then.
+   * After seeks the client stands behind the place where nothing is there any more. Between messages that are kept these
+   * are records that are no messages, or were compacted away. Where the partition begins behind the place, messages were
+   * removed that the group has not taken in.
    */
-  function isGap(part: Part, from: number, end: number): boolean {
-    if (part.seeks < mostSeeks) return false;
-    if (from > part.expected) {
-      log.warn('Records between are not there any more.', { topic, from: part.expected, to: from });
-      part.expected = from;
-      return true;
+  async function isGap(partition: number, part: Part, from: number): Promise<boolean> {
+    part.seeks += 1;
+    if (part.seeks <= mostSeeks || from < part.expected) {
+      seek(partition, part);
+      return false;
     }
-    if (end < part.expected && part.seeks % complainEvery === mostSeeks) {
-      log.error('A topic ends before the place of a group: it lost messages or is another one.', {
-        topic,
-        end,
-        place: part.expected,
-      });
+    const begin = (await ends()).find((one) => one.partition === partition)?.low ?? 0;
+    if (begin > part.expected) {
+      stand(partition, part, { begin });
+      return false;
     }
-    return false;
+    log.warn('Records between are not there any more.', { partition, from: part.expected, to: from });
+    part.expected = from;
+    return true;
+  }
+
+  /** Reads no further for now: going on would pass over what is lost. */
+  function stand(partition: number, part: Part, where: Readonly<{ begin: number } | { end: number }>): void {
+    log.error('A consumer stands still before messages that are lost.', {
+      partition,
+      place: part.expected,
+      ...where,
+      ...reasonOf(topicLost(topic)),
+    });
+    pause(partition, part);
+    clearTimeout(part.standing);
+    part.standing = setTimeout(() => {
+      if (parts.get(partition) === part) seek(partition, part);
+    }, complainEveryMs).unref();
   }
 
   function seek(partition: number, part: Part): void {
@@ -161,8 +202,16 @@ export function kafkaReader(
   }
 
   function resume(partition: number, part: Part): void {
+    clearTimeout(part.standing);
+    delete part.standing;
     part.paused = false;
     consumer?.resume([{ topic, partitions: [partition] }]);
+  }
+
+  function drop(partition: number, part: Part): void {
+    clearTimeout(part.standing);
+    pause(partition, part);
+    parts.delete(partition);
   }
 
   /** The partition, standing at an offset: what lies before is dropped, and where it stands elsewhere it begins anew. */
@@ -189,7 +238,12 @@ export function kafkaReader(
         bytes += message.value.length;
       }
       const { bytes: left } = part;
-      if (part.paused && left <= aheadBytes / 2 && part.buffer.length <= aheadMessages / 2)
+      if (
+        part.paused &&
+        part.standing === undefined &&
+        left <= aheadBytes / 2 &&
+        part.buffer.length <= aheadMessages / 2
+      )
         resume(partition, part);
       return taken;
     },
@@ -197,12 +251,16 @@ export function kafkaReader(
     keep: (partitions) => {
       for (const [partition, part] of parts) {
         if (partitions.has(partition)) continue;
-        pause(partition, part);
-        parts.delete(partition);
+        drop(partition, part);
       }
+    },
+    forget: (partition) => {
+      const part = parts.get(partition);
+      if (part !== undefined) drop(partition, part);
     },
     close: async () => {
       closing.abort();
+      for (const part of parts.values()) clearTimeout(part.standing);
       const closed = opening.then(() => consumer?.disconnect()).catch(() => undefined);
       // A broker that is away is not waited for: it learns of it by itself.
       let late: NodeJS.Timeout | undefined;

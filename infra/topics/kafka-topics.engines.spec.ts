@@ -1,4 +1,5 @@
 import { inspect } from 'node:util';
+import type { Admin } from 'kafkajs';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, jest, test } from '@jest/globals';
 import {
   done,
@@ -7,6 +8,7 @@ import {
   type Topics,
   type Verdict,
 } from '@daybook/kernel/ports/topics.ts';
+import type { Log } from '@daybook/kernel/ports/outside.ts';
 import type { Engine } from '@daybook/test/engines/engine.ts';
 import { describeWithEngines } from '@daybook/test/engines/engine-suite.ts';
 import { startKafka } from '@daybook/test/engines/kafka.ts';
@@ -40,12 +42,35 @@ const suite = (driver: KafkaDriver) => (): void => {
   let topic = '';
   let count = 0;
 
+  const said: string[] = [];
+  const overheard: Log = {
+    ...silentLog,
+    error: (text) => {
+      said.push(text);
+    },
+    with: () => overheard,
+  };
+
+  const connectedAdmin = async (): Promise<Admin> => {
+    const admin = kafkaClient({ brokers: [broker.url], sasl }, 'spec', silentLog).admin();
+    await admin.connect();
+    return admin;
+  };
+
+  const removeBefore = async (name: string, offset: number): Promise<void> => {
+    const admin = await connectedAdmin();
+    // The client deletes of topics that it has heard of alone.
+    await admin.fetchTopicOffsets(name);
+    await admin.deleteTopicRecords({ topic: name, partitions: [{ partition: 0, offset: String(offset) }] });
+    await admin.disconnect();
+  };
+
   const open = (password = user.password): Topics =>
     kafkaTopics({
       settings: { brokers: [broker.url], driver, sasl: { ...sasl, password } },
       name: 'spec',
       database,
-      log: silentLog,
+      log: overheard,
       wakeups: memoryWakeups(),
       pace: {
         leaseMs: 2_000,
@@ -59,12 +84,13 @@ const suite = (driver: KafkaDriver) => (): void => {
   /** Runs a member and answers with what it saw, and how to stop it. */
   const consume = (
     verdict: (messages: readonly InMessage[]) => Verdict = () => done,
+    group = 'readers',
   ): { seen: InMessage[]; stop: () => Promise<void> } => {
     const seen: InMessage[] = [];
     const stopping = new AbortController();
     const running = topics.run(
       topic,
-      'readers',
+      group,
       ({ messages }) => {
         seen.push(...messages);
         return Promise.resolve(verdict(messages));
@@ -81,7 +107,7 @@ const suite = (driver: KafkaDriver) => (): void => {
   };
 
   beforeAll(async () => {
-    broker = await startKafka(user);
+    broker = await startKafka({ user });
     ({ database, drop } = await freshDatabase());
   }, 120_000);
   afterAll(async () => {
@@ -90,6 +116,7 @@ const suite = (driver: KafkaDriver) => (): void => {
   });
   beforeEach(() => {
     topics = open();
+    said.length = 0;
     topic = `daybook.things-${String((count += 1))}.v1`;
   });
   afterEach(() => topics.close());
@@ -170,25 +197,77 @@ const suite = (driver: KafkaDriver) => (): void => {
     await admin.disconnect();
   });
 
-  test('a group goes on behind what retention removed before it was read', async () => {
+  test('a group stands still before what was removed under it; one that is new begins at what is there', async () => {
     await topics.ensure(topic, { partitions: 1 });
+    const first = consume();
+    await topics.publish(topic, [message('a', '0')]);
+    await eventually(() => {
+      expect(first.seen).toHaveLength(1);
+    }, patient);
+    await first.stop();
     await topics.publish(
       topic,
-      Array.from({ length: 10 }, (_, n) => message('a', String(n))),
+      Array.from({ length: 9 }, (_, n) => message('a', String(n + 1))),
     );
-    const admin = kafkaClient({ brokers: [broker.url], sasl }, 'spec', silentLog).admin();
-    await admin.connect();
-    // The client deletes of topics that it has heard of alone.
-    await admin.fetchTopicOffsets(topic);
-    await admin.deleteTopicRecords({ topic, partitions: [{ partition: 0, offset: '6' }] });
-    await admin.disconnect();
-    expect(await topics.lag(topic, 'readers')).toMatchObject([{ next: 6, end: 10 }]);
+    await removeBefore(topic, 6);
+    const { seen, stop } = consume();
+    const fresh = consume(() => done, 'others');
+    await eventually(() => {
+      expect(fresh.seen.map(text)).toEqual(['6', '7', '8', '9']);
+      expect(said).toContain('A consumer stands still before messages that are lost.');
+    }, patient);
+    expect(seen).toEqual([]);
+    await stop();
+    await fresh.stop();
+    expect(await topics.lag(topic, 'others')).toEqual([{ partition: 0, next: 10, end: 10 }]);
+  });
+
+  test('a group that was away for longer than messages are kept goes on with what is there', async () => {
+    await topics.ensure(topic, { partitions: 1, retentionMs: 3_600_000 });
+    await topics.publish(topic, [message('a', '0')]);
+    const first = consume();
+    await eventually(() => {
+      expect(first.seen).toHaveLength(1);
+    }, patient);
+    await first.stop();
+    await topics.publish(topic, [message('a', '1'), message('a', '2')]);
+    await removeBefore(topic, 2);
+    await database.pool.query(`update topics.groups set seen_at = seen_at - interval '1 hour'`);
     const { seen, stop } = consume();
     await eventually(() => {
-      expect(seen.map(text)).toEqual(['6', '7', '8', '9']);
+      expect(seen.map(text)).toEqual(['2']);
     }, patient);
     await stop();
-    expect(await topics.lag(topic, 'readers')).toEqual([{ partition: 0, next: 10, end: 10 }]);
+  });
+
+  test('a topic that is deleted, or made anew by somebody, is told of: nothing is published to it nor taken from it', async () => {
+    await topics.ensure(topic, { partitions: 1 });
+    const { seen, stop } = consume();
+    await topics.publish(topic, [message('a', '1'), message('a', '2')]);
+    await eventually(() => {
+      expect(seen).toHaveLength(2);
+    }, patient);
+    const admin = await connectedAdmin();
+    await admin.deleteTopics({ topics: [topic] });
+    const lost = { code: 'topic-lost', message: expect.stringContaining('"daybook republish"') as unknown };
+    await expect(topics.publish(topic, [message('a', '3')])).rejects.toMatchObject(lost);
+    await expect(open().ensure(topic, { partitions: 1 })).rejects.toMatchObject(lost);
+    await expect(topics.lag(topic, 'readers')).rejects.toMatchObject(lost);
+    await eventually(
+      () => admin.createTopics({ waitForLeaders: false, topics: [{ topic, numPartitions: 1 }] }),
+      patient,
+    );
+    await admin.disconnect();
+    await eventually(
+      () => expect(topics.publish(topic, [message('a', '3')])).rejects.toMatchObject(lost),
+      patient,
+    );
+    await expect(open().ensure(topic, { partitions: 1 })).rejects.toMatchObject(lost);
+    await eventually(() => {
+      expect(said).toContain('A consumer stands still before messages that are lost.');
+    }, patient);
+    expect(seen.map(text)).toEqual(['1', '2']);
+    await stop();
   });
 
   test('messages of any size up to the topic’s own travel, in order; a larger one is refused for good', async () => {

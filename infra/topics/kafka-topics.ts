@@ -5,16 +5,18 @@ import type { Database } from '../database/database.ts';
 import type { Wakeups } from '../database/wakeups.ts';
 import { failpoint } from '../failpoints/failpoint.ts';
 import { kafkaTopicsAdmin } from './kafka-admin.ts';
-import { kafkaClient, translateKafkaError, type KafkaSettings } from './kafka-client.ts';
+import { isTopicGone, kafkaClient, translateKafkaError, type KafkaSettings } from './kafka-client.ts';
 import { kafkaLedger } from './kafka-group.ts';
-import { kafkajsProducer } from './kafka-producer.ts';
+import { kafkajsProducer, type Stored } from './kafka-producer.ts';
 import { kafkaPublishing } from './kafka-publishing.ts';
 import { kafkaReader } from './kafka-reader.ts';
 import { waitingTimes } from './kafka-waiting.ts';
+import { isShorter, knownEnds, type KnownEnds, type PartitionEnds } from './known-ends.ts';
+import { ask } from './postgres-statement.ts';
 import { makeTopics, type TopicsOptions } from './make-topics.ts';
 import { postgresTopicEngine, topicFinder } from './postgres-topics.ts';
 import { rdkafkaProducer } from './rdkafka-producer.ts';
-import type { TopicEngine } from './topic-engine.ts';
+import { isTopicUnknown, topicLost, type TopicEngine } from './topic-engine.ts';
 
 type Engine = Readonly<{
   settings: KafkaSettings;
@@ -39,8 +41,11 @@ export const deadLetterTopic = (topic: string): string => `${topic}.dead-letters
 export function kafkaTopicEngine({ settings, name, database, log }: Engine): TopicEngine {
   const kafka: Kafka = kafkaClient(settings, name, log);
   const admin = kafkaTopicsAdmin(kafka);
-  const publishing = kafkaPublishing(() =>
-    settings.driver === 'rdkafka' ? rdkafkaProducer(settings, name, log) : kafkajsProducer(kafka),
+  const known = knownEnds(database, log);
+  const guard = publishingGuard(known, async (topic) => (await find(topic)).id);
+  const publishing = kafkaPublishing(
+    () => (settings.driver === 'rdkafka' ? rdkafkaProducer(settings, name, log) : kafkajsProducer(kafka)),
+    guard.stored,
   );
   const waitingOf = waitingTimes(admin);
   const find = topicFinder(database);
@@ -63,17 +68,40 @@ export function kafkaTopicEngine({ settings, name, database, log }: Engine): Top
 
   async function ensure(topic: string, wanted: TopicSettings): Promise<void> {
     await failpoint('topics.ensuring');
+    await expectWhole(topic);
     await admin.ensure(topic, wanted);
     await admin.ensure(deadLetterTopic(topic), wanted);
     await state.ensure(topic, wanted);
   }
 
+  /** One that was deleted is not made anew by the way: what it had would be passed over. @throws `topic-lost` */
+  async function expectWhole(topic: string): Promise<void> {
+    const recorded = await find(topic).catch((error: unknown) => {
+      if (isTopicUnknown(error)) return undefined;
+      throw error;
+    });
+    if (recorded === undefined) return;
+    const reached = await known.of(recorded.id);
+    const ends = await admin.find(topic);
+    const actual = new Map(ends?.map(({ partition, high }) => [partition, high]));
+    if (isShorter(actual, reached)) throw topicLost(topic);
+  }
+
   return {
     ...state,
     ensure,
-    publish: async (topic, messages) => publishing.publish(topic, (await find(topic)).partitions, messages),
+    publish: async (topic, messages) => {
+      const { partitions, id } = await find(topic);
+      await guard.learn(topic);
+      try {
+        await publishing.publish(topic, partitions, messages);
+      } catch (error) {
+        throw isTopicGone(error) && (await hasReached(known, id)) ? topicLost(topic, error) : error;
+      }
+    },
     ledger: async (topic, group, member) => {
       const { id } = await find(topic);
+      let reached: PartitionEnds = new Map();
       let ring = (): void => undefined;
       const about = log.with({ topic, group });
       return kafkaLedger({
@@ -82,15 +110,22 @@ export function kafkaTopicEngine({ settings, name, database, log }: Engine): Top
         group,
         member: member.id,
         state: await state.ledger(topic, group, member),
-        reader: kafkaReader(
+        reader: kafkaReader({
           kafka,
           topic,
           group,
-          () => {
+          arrived: () => {
             ring();
           },
-          about,
-        ),
+          ends: () => admin.ends(topic),
+          reached: (partition) => reached.get(partition) ?? 0,
+          log: about,
+        }),
+        learnEnds: async () => {
+          reached = await known.of(id);
+        },
+        begins: async () => new Map((await admin.ends(topic)).map(({ partition, low }) => [partition, low])),
+        log: about,
         copy: (message, reason) => copy(topic, group, message, reason),
         onNews: (call) => {
           ring = call;
@@ -98,11 +133,15 @@ export function kafkaTopicEngine({ settings, name, database, log }: Engine): Top
       });
     },
     lag: async (topic, group) => {
-      const recorded = await state.lag(topic, group);
-      const ends = new Map((await admin.ends(topic)).map((one) => [one.partition, one]));
-      const lags = recorded.map((lag) => {
-        const { low = 0, high = 0 } = ends.get(lag.partition) ?? {};
-        return { ...lag, next: Math.max(lag.next, low), end: high };
+      const { id } = await find(topic);
+      // What is recorded comes first: a topic only grows behind it.
+      const recorded = await placesOf(database, id, group);
+      const ends = new Map((await admin.find(topic))?.map((one) => [one.partition, one]));
+      const lags = recorded.map(({ partition, next, reached, oldestParkedAt }) => {
+        const { low, high } = ends.get(partition) ?? { low: 0, high: 0 };
+        if (high < Math.max(next, reached)) throw topicLost(topic);
+        const lag = { partition, next: Math.max(next, low), end: high };
+        return oldestParkedAt === null ? lag : { ...lag, oldestParkedAt };
       });
       const waiting = await waitingOf(topic, lags);
       return lags.map((lag) => {
@@ -112,9 +151,74 @@ export function kafkaTopicEngine({ settings, name, database, log }: Engine): Top
     },
     close: async () => {
       await publishing.close();
+      await known.settled();
       await Promise.all([admin.close(), state.close()]);
     },
   };
+}
+
+type GroupPlace = Readonly<{
+  partition: number;
+  next: number;
+  /** End of the partition, as far as it is known. */
+  reached: number;
+  oldestParkedAt: string | null;
+}>;
+
+async function placesOf(database: Database, topic: number, group: string): Promise<readonly GroupPlace[]> {
+  const rows = await ask<readonly [number, number, number, string | null]>(database, {
+    name: 'topics.places',
+    text: `select p.partition, coalesce(c.next_offset, 0), p.end_offset,
+                  (select min(d.first_parked_at) from topics.dead_letters d
+                    where d.topic_id = p.topic_id and d.group_name = $2 and d.partition = p.partition
+                      and d.parked and not d.released)
+             from topics.partitions p
+             left join topics.cursors c
+               on c.topic_id = p.topic_id and c.partition = p.partition and c.group_name = $2
+            where p.topic_id = $1 order by p.partition`,
+    values: [topic, group],
+  });
+  return rows.map(([partition, next, reached, oldestParkedAt]) => ({
+    partition,
+    next,
+    reached,
+    oldestParkedAt,
+  }));
+}
+
+/** Sees to it that what is published follows what was: a topic that was made anew begins at its beginning. */
+function publishingGuard(
+  known: KnownEnds,
+  idOf: (topic: string) => Promise<number>,
+): Readonly<{
+  /** Before the first message of this process. */
+  learn: (topic: string) => Promise<void>;
+  stored: (topic: string, places: readonly Stored[]) => Promise<void>;
+}> {
+  const reached = new Map<string, PartitionEnds>();
+  const precedes = (places: readonly Stored[], ends: PartitionEnds): boolean =>
+    places.some(({ partition, first }) => first < (ends.get(partition) ?? 0));
+  return {
+    learn: async (topic) => {
+      if (!reached.has(topic)) reached.set(topic, await known.of(await idOf(topic)));
+    },
+    stored: async (topic, places) => {
+      // Topics of dead letters are not among them: those are copies for whoever looks in.
+      let ends = reached.get(topic);
+      if (ends === undefined) return;
+      const id = await idOf(topic);
+      // Somebody may have mended it since.
+      if (precedes(places, ends)) ends = await known.of(id);
+      if (precedes(places, ends)) throw topicLost(topic);
+      const later = new Map([...ends, ...places.map(({ partition, end }) => [partition, end] as const)]);
+      reached.set(topic, later);
+      known.note(id, new Map(places.map(({ partition, end }) => [partition, end])));
+    },
+  };
+}
+
+async function hasReached(known: KnownEnds, topic: number): Promise<boolean> {
+  return [...(await known.of(topic)).values()].some((end) => end > 0);
 }
 
 /** The id of the cluster, by which it is known again. @throws `unavailable` */

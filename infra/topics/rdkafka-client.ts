@@ -35,7 +35,10 @@ export type RdkafkaProducer = RdkafkaClient &
     ): void;
     on(
       event: 'delivery-report',
-      call: (error: RdkafkaError | null, report: { opaque: unknown }) => void,
+      call: (
+        error: RdkafkaError | null,
+        report: { opaque: unknown; partition: number; offset: number },
+      ) => void,
     ): void;
     setPollInBackground(on: boolean): void;
     /** Waits for what is queued, so many milliseconds at most. */
@@ -91,10 +94,12 @@ export function rdkafkaSettings({ brokers, tls, sasl }: KafkaSettings, name: str
 
 /** What the protocol calls those failures that others than this client look at. https://kafka.apache.org/protocol#protocol_error_codes */
 const types = new Map([
+  [3, 'UNKNOWN_TOPIC_OR_PARTITION'],
   [10, 'MESSAGE_TOO_LARGE'],
   [18, 'RECORD_LIST_TOO_LARGE'],
   [58, 'SASL_AUTHENTICATION_FAILED'],
   [87, 'INVALID_RECORD'],
+  [-188, 'UNKNOWN_TOPIC_OR_PARTITION'],
   [-169, 'SASL_AUTHENTICATION_FAILED'],
 ]);
 

@@ -1,13 +1,13 @@
 import type { Log } from '@daybook/kernel/ports/outside.ts';
 import type { KafkaSettings } from './kafka-client.ts';
-import { ackTimeoutMs, type KafkaProducer, type KafkaRecord } from './kafka-producer.ts';
+import { ackTimeoutMs, type KafkaProducer, type KafkaRecord, type Stored } from './kafka-producer.ts';
 import { connected, loadRdkafka, namedError, rdkafkaSettings, type RdkafkaError } from './rdkafka-client.ts';
 
 /** Larger than what a topic takes, so that the broker is who refuses. */
 const largestMessageBytes = 32 * 1024 * 1024;
 
 /** What a sender counts down to: the reports of one call. */
-type Tally = { left: number; done: () => void; fail: (error: Error) => void };
+type Tally = { left: number; places: Map<number, Stored>; done: () => void; fail: (error: Error) => void };
 
 /**
  * A producer of librdkafka, whose threads encode and wait; connected. A message never times out in the client's queue,
@@ -37,10 +37,19 @@ export async function rdkafkaProducer(
   producer.on('event.error', (error) => {
     log.debug('The client of Kafka says something.', { reason: error.message });
   });
-  producer.on('delivery-report', (error, { opaque }) => {
+  producer.on('delivery-report', (error, { opaque, partition, offset }) => {
     const tally = opaque as Tally;
-    if (error !== null) tally.fail(namedError(error));
-    else if ((tally.left -= 1) === 0) tally.done();
+    if (error !== null) {
+      tally.fail(namedError(error));
+      return;
+    }
+    const { first = offset, end = 0 } = tally.places.get(partition) ?? {};
+    tally.places.set(partition, {
+      partition,
+      first: Math.min(first, offset),
+      end: Math.max(end, offset + 1),
+    });
+    if ((tally.left -= 1) === 0) tally.done();
   });
   await connected(producer);
   const underWay = new Set<Tally>();
@@ -58,9 +67,10 @@ export async function rdkafkaProducer(
         };
         const tally: Tally = {
           left: records.length,
+          places: new Map(),
           done: () => {
             settle();
-            resolve();
+            resolve([...tally.places.values()]);
           },
           fail: (error) => {
             settle();

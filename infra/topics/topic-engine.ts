@@ -54,3 +54,12 @@ export function partitionMismatch(topic: string, expected: number, actual: numbe
     fields: { topic, expected, actual },
   });
 }
+
+/**
+ * The error of a topic that was deleted, cut off, or made anew under those who know it. Nobody goes on by themselves: what
+ * it lost would be passed over.
+ */
+export function topicLost(topic: string, cause?: unknown): DaybookError {
+  const message = `The topic ${topic} lost messages, or it is another one than before. Nothing is published to it nor taken from it until "daybook republish" has mended it; "daybook verify topics" says what is missing.`;
+  return new DaybookError('topic-lost', message, { retry: 'later', fields: { topic }, cause });
+}

@@ -8,10 +8,14 @@ import { join } from 'node:path';
 /** A running engine. Every call is of a process on this machine; the URL stays the same over restarts. */
 export type Engine = Readonly<{
   url: string;
+  /** Where its data is. */
+  folder: string;
   /** Stops it in order where it obeys, and removes its data. Idempotent. */
   stop(): Promise<void>;
   /** Ends it at once, as a crash does; its data stays. */
   kill(): Promise<void>;
+  /** Ends it in order; its data stays. */
+  halt(): Promise<void>;
   /** Stops it where it stands (SIGSTOP), until `resume`. */
   pause(): void;
   resume(): void;
@@ -67,19 +71,24 @@ function engineOf(kind: EngineKind, folder: string, ports: readonly number[], fi
     signal(running, 'SIGKILL');
     await running.ended;
   };
+  const halt = async (): Promise<void> => {
+    signal(running, 'SIGCONT');
+    signal(running, 'SIGTERM');
+    const late = setTimeout(() => {
+      signal(running, 'SIGKILL');
+    }, stopTimeoutMs);
+    await running.ended;
+    clearTimeout(late);
+  };
   return {
     url: kind.url(ports),
+    folder,
     stop: async () => {
-      signal(running, 'SIGCONT');
-      signal(running, 'SIGTERM');
-      const late = setTimeout(() => {
-        signal(running, 'SIGKILL');
-      }, stopTimeoutMs);
-      await running.ended;
-      clearTimeout(late);
+      await halt();
       await rm(folder, { recursive: true, force: true });
     },
     kill,
+    halt,
     pause: () => {
       signal(running, 'SIGSTOP');
     },

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { writeFile } from 'node:fs/promises';
+import { cp, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { kafkaClient } from '@daybook/infra/topics/kafka-client.ts';
@@ -14,12 +14,24 @@ const clusterId = 'ZGF5Ym9vay10ZXN0LWNsdQ';
 /** Whom a broker lets in. */
 export type KafkaUser = Readonly<{ username: string; password: string }>;
 
-/**
- * Starts a broker of its own, KRaft in one process; `url` is what `KAFKA_BROKERS` takes: `127.0.0.1:port`.
- * @param user who is let in, by SASL PLAIN; absent: everybody
- * @param guests let in too; with any of them there are access lists, and `user` alone may do everything
- */
-export async function startKafka(user?: KafkaUser, guests: readonly KafkaUser[] = []): Promise<Engine> {
+export type KafkaOptions = Readonly<{
+  /** Who is let in, by SASL PLAIN. Absent: everybody. */
+  user?: KafkaUser;
+  /** Let in too; with any of them there are access lists, and `user` alone may do everything. */
+  guests?: readonly KafkaUser[];
+  /** Folder of a broker that was halted, whose data this one begins with. */
+  from?: string;
+  /** Where clients are told to go, `host:port`, such as a proxy before the port. Default: to the broker itself. */
+  advertised?: (port: number) => Promise<string>;
+}>;
+
+/** Starts a broker of its own, KRaft in one process; `url` is what `KAFKA_BROKERS` takes: `127.0.0.1:port`. */
+export async function startKafka({
+  user,
+  guests = [],
+  from,
+  advertised,
+}: KafkaOptions = {}): Promise<Engine> {
   const libraries = join(await fetchKafka(engineVersions.kafka), 'lib', '*');
   const java = ['java', '-Xmx512m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1', '-cp', libraries];
   return startEngine({
@@ -28,9 +40,13 @@ export async function startKafka(user?: KafkaUser, guests: readonly KafkaUser[] 
     prepare: async (folder, [port, controller]) => {
       await writeFile(
         join(folder, 'server.properties'),
-        settings(folder, Number(port), Number(controller), user, guests),
+        settings(folder, Number(port), Number(controller), user, guests, await advertised?.(Number(port))),
       );
       await writeFile(join(folder, 'log4j2.properties'), logging);
+      if (from !== undefined) {
+        await cp(join(from, 'data'), join(folder, 'data'), { recursive: true });
+        return;
+      }
       const [program = '', ...args] = java;
       await promisify(execFile)(program, [
         ...args,
@@ -68,6 +84,7 @@ function settings(
   controller: number,
   user: KafkaUser | undefined,
   guests: readonly KafkaUser[],
+  advertised = `127.0.0.1:${String(port)}`,
 ): string {
   const listener = user === undefined ? 'PLAINTEXT' : 'SASL_PLAINTEXT';
   return [
@@ -75,7 +92,7 @@ function settings(
     'node.id=1',
     `controller.quorum.voters=1@127.0.0.1:${String(controller)}`,
     `listeners=${listener}://127.0.0.1:${String(port)},CONTROLLER://127.0.0.1:${String(controller)}`,
-    `advertised.listeners=${listener}://127.0.0.1:${String(port)}`,
+    `advertised.listeners=${listener}://${advertised}`,
     `listener.security.protocol.map=${listener}:${listener},CONTROLLER:PLAINTEXT`,
     `inter.broker.listener.name=${listener}`,
     'controller.listener.names=CONTROLLER',
