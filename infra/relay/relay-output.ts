@@ -1,8 +1,10 @@
+import { DaybookError, isDaybookError } from '@daybook/kernel/errors.ts';
 import type { Position } from '@daybook/kernel/event.ts';
 import type { OutMessage, Topics } from '@daybook/kernel/ports/topics.ts';
 import type { Database } from '../database/database.ts';
 import type { Wakeups } from '../database/wakeups.ts';
 import { failpoint, underWay } from '../failpoints/failpoint.ts';
+import { placeOf } from '../registry/cloud-events.ts';
 import { topicChannel } from '../topics/group-ledger.ts';
 import { ask } from '../topics/postgres-statement.ts';
 import { topicFinder } from '../topics/postgres-topics.ts';
@@ -44,11 +46,50 @@ export function relayThroughTopics(
     forward: async ({ epoch, after, position, messages }) => {
       // A leader that was stopped for longer than its lease learns of it here, before it publishes anything.
       if (!(await lead.keep(epoch))) return false;
-      await topics.publish(topic, messages);
+      try {
+        await underWay('relay.sent', topics.publish(topic, messages));
+      } catch (error) {
+        if (!isDaybookError(error) || error.retry !== 'never') throw error;
+        const { until, count, refusal } = await publishSingly(topics, topic, messages);
+        if (refusal === undefined) return lead.advance(epoch, after, position, count);
+        if (until !== undefined && !(await lead.advance(epoch, after, until, count))) return false;
+        throw refusal;
+      }
       await failpoint('relay.published');
       return lead.advance(epoch, after, position, messages.length);
     },
   };
+}
+
+/** How far messages were published one by one, and which one is refused for good. */
+async function publishSingly(
+  topics: Topics,
+  topic: string,
+  messages: readonly OutMessage[],
+): Promise<Readonly<{ until?: Position; count: number; refusal?: DaybookError }>> {
+  let until: Position | undefined;
+  let count = 0;
+  for (const message of messages) {
+    const { stream, position, revision } = placeOf(message.headers);
+    try {
+      await topics.publish(topic, [message]);
+    } catch (cause) {
+      if (!isDaybookError(cause) || cause.retry !== 'never') throw cause;
+      const { ce_id: eventId, ce_type: type, ce_tenantid: tenantId } = message.headers;
+      const refusal = new DaybookError(
+        'schema-incompatible',
+        'The event is refused by the topic: it is too large.',
+        {
+          fields: { ...cause.fields, position, stream, revision, type, eventId, tenantId },
+          cause,
+        },
+      );
+      return { ...(until === undefined ? {} : { until }), count, refusal };
+    }
+    until = position;
+    count += 1;
+  }
+  return { ...(until === undefined ? {} : { until }), count };
 }
 
 /**
