@@ -151,6 +151,8 @@ function makeProgram(finish: (code: number) => void, output: Output): Command {
       finish(await migrateLog(options));
     });
 
+  topicCommands(program, finish);
+
   folderOption(program.command('rebuild'))
     .description('Make the tables of a read model anew from the log, beside those that serve, and switch.')
     .addArgument(new Argument('<readModel>', 'such as products'))
@@ -187,6 +189,27 @@ function makeProgram(finish: (code: number) => void, output: Output): Command {
     });
 
   return program;
+}
+
+/** Topics beside the log. */
+function topicCommands(program: Command, finish: (code: number) => void): void {
+  const verify = program.command('verify').description('Compare what is derived from the log with it.');
+  folderOption(verify.command('topics'))
+    .description('Say what of the log is missing on the topics, and what of them is lost. Changes nothing.')
+    .action(async (options: FolderOptions) => {
+      const { verifyTopics } = await import('./commands/topics.ts');
+      finish(await verifyTopics(options));
+    });
+  folderOption(program.command('republish'))
+    .description(
+      'Publish events once more, in order, and mend topics that lost messages. Repeats are passed over.',
+    )
+    .option('--from <position>', 'the first event (default: the first that is missing)')
+    .option('--to <position>', 'the last event (default: the last that was published)')
+    .action(async (options: RepublishOptions) => {
+      const { republishEvents } = await import('./commands/topics.ts');
+      finish(await republishEvents(options));
+    });
 }
 
 /** What cannot go on until somebody acts. */
@@ -248,6 +271,7 @@ export type FolderOptions = Readonly<{ data?: string }>;
 export type MigrateLogOptions = FolderOptions & Readonly<{ from: string; to: string }>;
 export type UpOptions = FolderOptions & Readonly<{ port?: number; demo: boolean }>;
 export type RebuildCommandOptions = FolderOptions & Readonly<{ dryRun: boolean; share: number }>;
+export type RepublishOptions = FolderOptions & Readonly<{ from?: string; to?: string }>;
 export type DemoOptions = FolderOptions & Readonly<{ port?: number; url?: string }>;
 export type BackupOptions = FolderOptions & Readonly<{ withSecrets: boolean; withoutPages: boolean }>;
 export type RestoreOptions = FolderOptions & Readonly<{ keys?: string }>;

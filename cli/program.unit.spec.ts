@@ -27,6 +27,8 @@ const commands: Readonly<Record<string, readonly string[]>> = {
   restore: ['--data', '--keys'],
   recover: ['--data'],
   'migrate-log': ['--data', '--from', '--to'],
+  'verify topics': ['--data'],
+  republish: ['--data', '--from', '--to'],
   rebuild: ['--data', '--dry-run', '--share'],
   rollback: ['--data'],
   doctor: ['--data', '--port'],

@@ -1,8 +1,8 @@
 /** The log and what stands around it, for commands that look into an installation whether it runs or not. */
-import { daybookSettings } from '@daybook/infra/config/settings.ts';
+import { daybookSettings, type ConfigOf } from '@daybook/infra/config/settings.ts';
 import { openDatabase, type Database } from '@daybook/infra/database/database.ts';
 import { pendingMigrations } from '@daybook/infra/database/migrate.ts';
-import { postgresWakeups } from '@daybook/infra/database/wakeups.ts';
+import { postgresWakeups, type Wakeups } from '@daybook/infra/database/wakeups.ts';
 import { expectOwnLog } from '@daybook/infra/event-store/compare-log.ts';
 import { contractStore } from '@daybook/infra/event-store/contract-store.ts';
 import { openStore } from '@daybook/infra/event-store/open-store.ts';
@@ -23,11 +23,20 @@ const settings = daybookSettings.pick({
   installation: true,
   database: true,
   eventStore: true,
+  kafka: true,
+  registry: true,
   vault: true,
   telemetry: true,
 });
 
-export type StoredLog = Readonly<{ eventStore: EventStore; vault: Vault; database: Database; log: Log }>;
+export type StoredLog = Readonly<{
+  eventStore: EventStore;
+  vault: Vault;
+  database: Database;
+  wakeups: Wakeups;
+  config: ConfigOf<typeof settings>;
+  log: Log;
+}>;
 
 /**
  * Opens the log for some work and closes it again. An embedded database that nobody runs is started for it.
@@ -62,7 +71,7 @@ export async function withStoredLog<T>(
   try {
     if ((await pendingMigrations(database)).length > 0) throw notMigrated();
     await expectOwnLog(stored, database);
-    return await work({ eventStore, vault, database, log });
+    return await work({ eventStore, vault, database, wakeups, config, log });
   } finally {
     await eventStore.close();
     await wakeups.close();

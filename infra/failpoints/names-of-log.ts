@@ -76,9 +76,13 @@ export const logFailpoints = {
     'Nothing was published: the follower reads and encodes the page again.',
     'K5',
   ),
+  'relay.seized': at(
+    'infra/relay/republish.ts',
+    'A command leads in place of the relay and has published nothing: its lease runs out, a relay goes on, and the command is given again.',
+  ),
   'relay.sent': at(
     'infra/relay/relay-output.ts',
-    'PostgreSQL publishes the page and moves the checkpoint, both or neither: the follower goes on from where that left it.',
+    'PostgreSQL publishes the page and moves the checkpoint, both or neither: the follower goes on from where that left it. Another engine has published some of it, all or nothing: the follower publishes it again, and consumers know the repeats by their positions.',
     'K6',
   ),
   'relay.published': at(

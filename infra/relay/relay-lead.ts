@@ -26,6 +26,11 @@ export type RelayLead = Readonly<{
   keep(epoch: number): Promise<boolean>;
   /** Moves the checkpoint from `after` to `position`; false where another relay leads or it stands elsewhere. */
   advance(epoch: number, after: Position, position: Position, events: number): Promise<boolean>;
+  /**
+   * Takes the lead from whoever has it, whose epoch is over at once. Answers also with how long the former lease would have
+   * run, in milliseconds: what its leader has under way may come until then. Null where no relay ever ran.
+   */
+  seize(): Promise<(Lead & Readonly<{ formerMs: number }>) | null>;
   resign(epoch: number): Promise<void>;
   /** First parameters of `topics.forward`. */
   claim(epoch: number, after: Position, position: Position): readonly unknown[];
@@ -79,6 +84,21 @@ export function relayLead(database: Database, identity: RelayIdentity): RelayLea
           where name = $1 and owner = $2 and epoch = $3 and position = $5 returning 1`,
         [name, owner, epoch, leaseMs, after, position, events],
       ),
+    seize: async () => {
+      const rows = await ask<readonly [number, Position, number]>(database, {
+        name: 'topics.relay.seize',
+        text: `with former as (select r.owner, r.expires_at from topics.relays r where r.name = $1 for update)
+               update topics.relays r
+                  set owner = $2, instance = $3, epoch = r.epoch + 1,
+                      expires_at = clock_timestamp() + $4 * interval '1 ms'
+                 from former f where r.name = $1
+               returning r.epoch, r.position, case when f.owner is null then 0 else greatest(0,
+                 extract(epoch from f.expires_at - clock_timestamp()) * 1000)::float8 end`,
+        values: [name, owner, instance, leaseMs],
+      });
+      const [row] = rows;
+      return row === undefined ? null : { epoch: row[0], position: row[1], formerMs: row[2] };
+    },
     resign: async (epoch) => {
       await failpoint('relay.resigning');
       await changed(

@@ -10,6 +10,7 @@ import type { EngineProbe } from '../engines/engine-watch.ts';
 import type { KafkaSettings } from './kafka-client.ts';
 import { postgresTopics } from './postgres-topics.ts';
 import { loadRdkafka } from './rdkafka-client.ts';
+import { postgresTopicUpkeep, type TopicUpkeep } from './topic-upkeep.ts';
 import { expectTopicsAt, homeInDatabase } from './topics-home.ts';
 
 export type OpenTopicsOptions = Readonly<{
@@ -62,6 +63,20 @@ export async function openTopics(options: OpenTopicsOptions): Promise<OpenTopics
       await expectTopicsAt(await kafkaClusterId(kafka, name, engine.log), database);
     },
   };
+}
+
+/** What commands do to topics where the configuration has them. */
+export async function openTopicUpkeep({
+  settings,
+  name,
+  database,
+  log,
+  topics,
+}: Pick<OpenTopicsOptions, 'settings' | 'name' | 'database' | 'log'> &
+  Pick<OpenTopics, 'topics'>): Promise<TopicUpkeep> {
+  if (settings.brokers.length === 0) return postgresTopicUpkeep(database, topics);
+  const { kafkaTopicUpkeep } = await import('./kafka-upkeep.ts');
+  return kafkaTopicUpkeep({ settings: kafkaSettings(settings), name, database, log });
 }
 
 /** @throws `configuration-invalid` for settings that do not go together, and for a driver that is not there */

@@ -45,6 +45,7 @@ export type KillCase = Readonly<{
 
 /** A command of the `daybook` command line, on the database and the folder of the case. */
 export type Command = Readonly<{
+  /** The backup is of the used ground, for what runs beside no system. */
   args: (stage: CommandStage) => readonly string[];
   /** Whether a system runs meanwhile, under load. */
   besideSystem: boolean;
@@ -162,6 +163,10 @@ const special: Partial<Record<FailpointName, KillCase>> = {
   'interface.swept': atStart,
   'relay.taking': atStart,
   'relay.leading': atStart,
+  'relay.seized': {
+    nth: 1,
+    command: { args: () => ['republish', '--from', '1'.padStart(20, '0')], besideSystem: true },
+  },
   'relay.published': { nth: 1, stimulus: throughPort, systemDiesAt: 'relay.encoded' },
   'relay.blocking': blocked,
   'relay.blocked': blocked,
@@ -261,7 +266,12 @@ const special: Partial<Record<FailpointName, KillCase>> = {
   'objects.renamed': once,
 };
 
+/** Where topics are in Kafka, publishing and checkpoint are two steps of the system's own relay. */
+const specialOnKafka: Partial<Record<FailpointName, KillCase>> = {
+  'relay.published': { stimulus: underLoad },
+};
+
 /** How a failpoint is made to be reached. */
-export function killCaseOf(name: FailpointName): KillCase {
-  return special[name] ?? { stimulus: underLoad };
+export function killCaseOf(name: FailpointName, onKafka = false): KillCase {
+  return (onKafka ? specialOnKafka[name] : undefined) ?? special[name] ?? { stimulus: underLoad };
 }

@@ -1,0 +1,191 @@
+import { randomUUID } from 'node:crypto';
+import { afterEach, beforeEach, expect, test } from '@jest/globals';
+import type { NewEvent, Position, RecordedEvent } from '@daybook/kernel/event.ts';
+import type { EventStore } from '@daybook/kernel/ports/event-store.ts';
+import type { Topics } from '@daybook/kernel/ports/topics.ts';
+import { eventually } from '@daybook/test/support/eventually.ts';
+import { jsonCodec } from '@daybook/test/support/json-codec.ts';
+import { freshDatabase } from '@daybook/test/support/postgres.ts';
+import { silentLog } from '@daybook/test/support/silent-log.ts';
+import { memoryWakeups, type Wakeups } from '../database/wakeups.ts';
+import { postgresEventStore } from '../event-store/postgres.ts';
+import { onFailpoint } from '../failpoints/failpoint.ts';
+import type { FailpointName } from '../failpoints/names.ts';
+import { postgresTopics } from '../topics/postgres-topics.ts';
+import { postgresTopicUpkeep, type TopicUpkeep } from '../topics/topic-upkeep.ts';
+import { compareTopic, type TopicComparison } from './compare-topic.ts';
+import { relayLag } from './relay-lag.ts';
+import { relayLead } from './relay-lead.ts';
+import { relayThroughTopics } from './relay-output.ts';
+import { runRelay } from './relay.ts';
+import { republish } from './republish.ts';
+
+const topic = 'daybook.events.v1';
+const tenants = ['tenant-a', 'tenant-b', 'tenant-c'];
+const codec = {
+  encodeEvent: async (event: RecordedEvent) => jsonCodec.encode(event),
+  encodeEvents: async (events: readonly RecordedEvent[]) => events.map((event) => jsonCodec.encode(event)),
+  decode: jsonCodec.decode,
+};
+
+let fresh: Awaited<ReturnType<typeof freshDatabase>>;
+let wakeups: Wakeups;
+let eventStore: EventStore;
+let topics: Topics;
+let upkeep: TopicUpkeep;
+let stopRelay: () => Promise<void>;
+
+beforeEach(async () => {
+  fresh = await freshDatabase();
+  const { database } = fresh;
+  wakeups = memoryWakeups();
+  eventStore = postgresEventStore({ database, wakeups, log: silentLog });
+  topics = postgresTopics({ database, wakeups, log: silentLog, retention: { everyMs: 0 } });
+  await topics.ensure(topic, { partitions: 4 });
+  upkeep = postgresTopicUpkeep(database, topics);
+  stopRelay = startRelay();
+});
+afterEach(async () => {
+  await stopRelay();
+  await topics.close();
+  await eventStore.close();
+  await fresh.drop();
+});
+
+function startRelay(): () => Promise<void> {
+  const stopping = new AbortController();
+  const ended = runRelay({
+    eventStore,
+    codec,
+    output: relayThroughTopics({ database: fresh.database, topics, topic, leaseMs: 1_500 }),
+    log: silentLog,
+    wakeups,
+    signal: stopping.signal,
+    backOff: { firstMs: 5, mostMs: 50 },
+  });
+  return () => {
+    stopping.abort();
+    return ended;
+  };
+}
+
+const upToDate = (): Promise<Position> =>
+  eventually(async () => {
+    const { events, position } = await relayLag({ database: fresh.database, eventStore });
+    expect(events).toBe(0);
+    return position;
+  });
+
+async function record(count: number): Promise<readonly RecordedEvent[]> {
+  for (let n = 0; n < count; n += 1) {
+    const tenantId = tenants[n % tenants.length] ?? '';
+    const actor = { kind: 'system', id: 'test' } as const;
+    const metadata = {
+      schemaVersion: 1,
+      tenantId,
+      actor,
+      commandId: randomUUID(),
+      correlationId: randomUUID(),
+    };
+    const event: NewEvent = { id: randomUUID(), type: 'ThingHappened', data: { n }, metadata };
+    await eventStore.append(`thing-${tenantId}`, 'any', [event]);
+  }
+  await upToDate();
+  const events: RecordedEvent[] = [];
+  for await (const page of eventStore.readAll()) events.push(...page);
+  return events;
+}
+
+const compared = async (more: { retentionMs?: number; now?: number } = {}): Promise<TopicComparison> =>
+  compareTopic({ eventStore, codec, upkeep, topic, upTo: await upToDate(), ...more });
+
+const again = (from: Position, more: { to?: Position } = {}): Promise<number> =>
+  republish({
+    ...{ eventStore, codec, upkeep, wakeups, from, ...more },
+    database: fresh.database,
+    topic: { name: topic, partitions: 4 },
+    signal: new AbortController().signal,
+    pageSize: 5,
+    leaseMs: 500,
+  });
+
+const inTopic = (statement: string, values: readonly unknown[] = []): Promise<unknown> =>
+  fresh.database.pool.query(statement, [...values]);
+
+const clean = { missing: 0, firstMissing: null, disordered: 0, doubled: 0, foreign: 0, undecodable: 0 };
+
+test('a topic that has the log is found whole, whatever its length', async () => {
+  await record(40);
+  expect(await compared()).toMatchObject({ ...clean, events: 40, messages: 40 });
+});
+
+test('what is missing is named by its positions, and is there once it is published again; repeats are counted', async () => {
+  const events = await record(40);
+  const [first, last] = [events[10], events[25]];
+  await inTopic(`delete from topics.messages where headers->>'ce_position' between $1 and $2`, [
+    first?.position,
+    last?.position,
+  ]);
+  expect(await compared()).toMatchObject({
+    missing: 16,
+    firstMissing: first?.position,
+    lastMissing: last?.position,
+  });
+  expect(await again(first?.position as Position)).toBe(30);
+  // They stand behind those that were there: a group that had passed them over is told to fold anew.
+  expect(await compared()).toMatchObject({ ...clean, disordered: 16, doubled: 14, messages: 54 });
+});
+
+test('a part is published again, up to the last event asked for and never beyond the relay', async () => {
+  const events = await record(20);
+  expect(await again(events[3]?.position as Position, { to: events[9]?.position as Position })).toBe(7);
+  expect(await compared()).toMatchObject({ ...clean, doubled: 7 });
+  await record(3);
+  expect(await compared()).toMatchObject({ ...clean, doubled: 7, events: 23 });
+});
+
+test('messages of other events, and what nobody can read, are told apart', async () => {
+  const [first] = await record(12);
+  const foreign = { ...(first as RecordedEvent), id: randomUUID() };
+  await topics.publish(topic, [
+    jsonCodec.encode(foreign),
+    { key: 'tenant-a', value: Buffer.from('no message'), headers: {} },
+  ]);
+  expect(await compared()).toMatchObject({ ...clean, foreign: 1, undecodable: 1 });
+});
+
+test('what is older than messages are kept may be gone, and nothing else', async () => {
+  const events = await record(12);
+  await inTopic("delete from topics.messages where headers->>'ce_position' < $1", [events[6]?.position]);
+  const now = Date.now() + 60_000;
+  expect(await compared({ retentionMs: 30_000, now })).toMatchObject({ missing: 0, expired: 6 });
+  expect(await compared({ retentionMs: 3_600_000, now })).toMatchObject({ missing: 6, expired: 0 });
+});
+
+test('a relay that leads meanwhile writes nothing, and goes on afterwards', async () => {
+  const [first] = await record(10);
+  const before = await relayLead(fresh.database, {}).take();
+  expect(before).toBeNull();
+  expect(await again(first?.position as Position)).toBe(10);
+  const events = await record(5);
+  expect(await compared()).toMatchObject({ ...clean, events: events.length, doubled: 10 });
+});
+
+test.each<FailpointName>(['relay.seized', 'topics.published'])(
+  'a death after %s leaves the relay to go on',
+  async (name) => {
+    const [first] = await record(10);
+    await stopRelay();
+    const disarm = onFailpoint(name, {
+      does: () => {
+        throw new Error('killed');
+      },
+    });
+    await expect(again(first?.position as Position)).rejects.toThrow('killed');
+    disarm();
+    stopRelay = startRelay();
+    await record(5);
+    await again(first?.position as Position);
+    expect(await compared()).toMatchObject({ ...clean, events: 15, doubled: expect.any(Number) });
+  },
+);
