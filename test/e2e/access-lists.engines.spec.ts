@@ -64,7 +64,7 @@ describeWithEngines('access lists of a deployment', ['kafka', 'registry'], (_, r
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), 'daybook-access-'));
     [kafka, shop] = await Promise.all([
-      startKafka(operator, users),
+      startKafka({ user: operator, guests: users }),
       openShop({ seed: 7, stepMs: 1_000, leavesAfterMs: 1_000_000, slowMs: 50, elapsedMs: () => 0 }),
     ]);
     const sasl = { mechanism: 'plain' as const, ...operator };

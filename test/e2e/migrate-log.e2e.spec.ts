@@ -67,14 +67,15 @@ test('a log is moved to EventStoreDB (stand-in) and back, and everything goes on
   }
 
   async function whole(system: System, acked: readonly Acked[], url?: string): Promise<void> {
-    await settled(system.databaseUrl, 90_000, url);
+    const env = url === undefined ? {} : { EVENTSTORE_URL: url };
+    await settled(system.databaseUrl, 90_000, env);
     const found = await judge({
       databaseUrl: system.databaseUrl,
       acked,
       outside: await mailsIn(folder),
       planted: plantedOf(person),
       output: system.output(),
-      ...(url === undefined ? {} : { eventStoreUrl: url }),
+      env,
     });
     expect(found).toEqual([]);
   }

@@ -8,7 +8,7 @@ import { eventually } from '../support/eventually.ts';
 import { startLoad, type Load, type LoadOptions } from '../support/load.ts';
 import { leftBehind } from '../support/oracle-left-behind.ts';
 import { plantedOf } from '../support/oracle-secrets.ts';
-import { judge, settled, type Acked } from '../support/oracle.ts';
+import { judge, settled, type Acked, type OracleInput } from '../support/oracle.ts';
 import { startSystem, type Addresses, type System, type SystemOptions } from '../support/system.ts';
 
 export type Arena = Readonly<{
@@ -20,8 +20,9 @@ export type Arena = Readonly<{
   /**
    * Ends every load that runs, repeats what was not acknowledged, waits until nothing is under way, and asks the oracle,
    * which has to find nothing. Everything that was acknowledged in this arena before is judged with it.
+   * @param more what the oracle has to know besides
    */
-  clean: () => Promise<void>;
+  clean: (more?: Pick<OracleInput, 'republished'>) => Promise<void>;
   /** Ends what was started, in the reverse order; of a database that goes on, nothing may be held any more. */
   close: () => Promise<void>;
 }>;
@@ -53,6 +54,7 @@ export async function openArena({
   });
   const person = await signUp(callerOf(system.addresses));
   const databaseUrl = judgedUrl ?? system.databaseUrl;
+  const judgedEnv = options.env ?? {};
   const acked: Acked[] = [];
   const loads = new Set<Load>();
   let pages = 0;
@@ -70,17 +72,19 @@ export async function openArena({
       loads.add(load);
       return load;
     },
-    clean: async () => {
+    clean: async (more) => {
       await Promise.all([...loads].map((load) => load.stop()));
       for (const load of loads) {
         await load.repeat();
         acked.push(...load.acked());
         loads.delete(load);
       }
-      await settled(databaseUrl, 120_000);
+      await settled(databaseUrl, 120_000, judgedEnv);
       const outside = await mailsOf(system);
       const planted = plantedOf(person);
-      expect(await judge({ databaseUrl, acked, outside, planted, output: system.output() })).toEqual([]);
+      const output = system.output();
+      const asked = { databaseUrl, env: judgedEnv, acked, outside, planted, output, ...more };
+      expect(await judge(asked)).toEqual([]);
     },
     close: async () => {
       // Those of a case that failed still run.

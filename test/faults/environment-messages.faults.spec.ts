@@ -2,17 +2,16 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import pg from 'pg';
 import { openDatabase, type Database } from '@daybook/infra/database/database.ts';
 import { postgresWakeups, type Wakeups } from '@daybook/infra/database/wakeups.ts';
-import type { Parked } from '@daybook/infra/parking/parked.ts';
 import { postgresTopics } from '@daybook/infra/topics/postgres-topics.ts';
 import { frame } from '@daybook/infra/registry/framing.ts';
 import type { InMessage, OutMessage, Topics } from '@daybook/kernel/ports/topics.ts';
 import { eventsTopic, priceObservationsTopic, scrapeRequestsTopic } from '@daybook/schemas/topics.ts';
-import { callerOf, must, signUp, type Person } from '../support/caller.ts';
+import { callerOf, must } from '../support/caller.ts';
 import { eventually } from '../support/eventually.ts';
-import type { Load } from '../support/load.ts';
 import { settled } from '../support/oracle.ts';
 import { silentLog } from '../support/silent-log.ts';
 import { goesOn, openArena, type Arena } from './arena.ts';
+import { isBehind, isCurrent, junk, parkedOf, twoTenants } from './two-tenants.ts';
 
 let arena: Arena;
 let database: Database;
@@ -80,7 +79,7 @@ describe('messages that nobody can handle', () => {
   ])(
     '%s: parked by each consumer, one tenant waits, the others go on',
     async (_, poison) => {
-      const [sick, well, sickLoad, wellLoad] = await twoTenants();
+      const [sick, well, sickLoad, wellLoad] = await twoTenants(arena);
       await topics.publish(eventsTopic, [poison(sick.tenantId)]);
       await goesOn(sickLoad, 10);
       await goesOn(wellLoad, 10);
@@ -109,7 +108,7 @@ describe('messages that nobody can handle', () => {
   ])(
     '%s, for one tenant: it is parked, and a retry restores the order',
     async (_, schema, wanted) => {
-      const [sick, well, sickLoad, wellLoad] = await twoTenants();
+      const [sick, well, sickLoad, wellLoad] = await twoTenants(arena);
       await goesOn(sickLoad, 10);
       const table = await tableOf(schema, wanted);
       await refuseFor(sick.tenantId, table);
@@ -246,52 +245,6 @@ function until(signal: AbortSignal): Promise<void> {
         { once: true },
       );
   });
-}
-
-type ParkedItem = Pick<Parked, 'parkedId' | 'consumer' | 'reason' | 'attempts' | 'failedAt'>;
-
-/** Waits until so many of a tenant's messages are parked. */
-function parkedOf(person: Person, count: number): Promise<readonly ParkedItem[]> {
-  return eventually(
-    async () => {
-      const body = must(await person.call('GET', '/v1/operations/parked?limit=100'), 200);
-      const { items } = body as { items: readonly ParkedItem[] };
-      expect(items.length).toBe(count);
-      return items;
-    },
-    { withinMs: 60_000, everyMs: 100 },
-  );
-}
-
-async function twoTenants(): Promise<readonly [Person, Person, Load, Load]> {
-  const [sick, well] = await Promise.all([
-    signUp(callerOf(arena.system.addresses), 'Sick Shop'),
-    signUp(callerOf(arena.system.addresses), 'Well Shop'),
-  ]);
-  const loads = [sick, well].map((person) => arena.load({ person, pages: 1, callers: 2 }));
-  for (const load of loads) await goesOn(load, 5);
-  return [sick, well, loads[0] as Load, loads[1] as Load];
-}
-
-/** A query that waits for the last command answers with it. */
-async function isCurrent(person: Person, load: Load): Promise<void> {
-  const headers = { 'daybook-min-position': load.acked().at(-1)?.position ?? '' };
-  await eventually(async () => must(await person.call('GET', '/v1/market/products', { headers }), 200), {
-    withinMs: 60_000,
-  });
-}
-
-/** A query that waits for the last command says that the read model is not that far. */
-async function isBehind(person: Person, load: Load): Promise<void> {
-  const headers = { 'daybook-min-position': load.acked().at(-1)?.position ?? '' };
-  expect(await person.call('GET', '/v1/market/products', { headers })).toMatchObject({
-    status: 503,
-    code: 'position-timeout',
-  });
-}
-
-function junk(key: string, value: Buffer): OutMessage {
-  return { key, value, headers: { 'content-type': 'application/octet-stream' } };
 }
 
 function copies(messages: readonly OutMessage[], times: number): readonly OutMessage[] {

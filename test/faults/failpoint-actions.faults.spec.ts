@@ -55,7 +55,7 @@ async function clean(databaseUrl: string, all: readonly Load[], systems: readonl
 async function withDatabase(
   work: (databaseUrl: string, start: (failpoints: string) => Promise<System>) => Promise<void>,
 ): Promise<void> {
-  const database = await house.newDatabase('used');
+  const database = await house.newPlace('used', false);
   const systems: System[] = [];
   const start = async (FAILPOINTS: string): Promise<System> => {
     const env = { ...house.env, FAILPOINTS };

@@ -30,10 +30,12 @@ const settledWithinMs = 90_000;
 
 /** Lets a system die at a failpoint and come back. @throws where it does not die there, or does not come back */
 export async function dieAndComeBack(name: FailpointName, house: KillHouse): Promise<Comeback> {
-  const plan = killCaseOf(name);
-  const database = await house.newDatabase(plan.ground ?? 'used');
+  const plan = killCaseOf(name, house.topics !== 'database');
+  const lasting = plan.before === undefined && plan.finds === undefined;
+  const database = await house.newPlace(plan.ground ?? 'used', lasting);
   const folder = await house.newFolder();
-  const stage = { house, name, plan, databaseUrl: database.url, folder: folder.path };
+  const env = { ...house.env, ...database.env };
+  const stage = { house, name, plan, env, databaseUrl: database.url, folder: folder.path };
   const closing: (() => Promise<unknown>)[] = [database.drop, folder.remove];
   try {
     if (plan.before !== undefined) await inDatabase(database.url, plan.before);
@@ -48,6 +50,8 @@ type Stage = Readonly<{
   house: KillHouse;
   name: FailpointName;
   plan: KillCase;
+  /** Configuration that every process of the case has. */
+  env: Readonly<Record<string, string>>;
   databaseUrl: string;
   folder: string;
 }>;
@@ -66,7 +70,7 @@ type Closing = (() => Promise<unknown>)[];
 
 async function die(stage: Stage, closing: Closing): Promise<Death> {
   const { house, name, plan, databaseUrl } = stage;
-  const env = { ...house.env, ...plan.env };
+  const env = { ...stage.env, ...plan.env };
   const hit = plan.systemDiesAt === undefined ? `${name}:${String(plan.nth ?? 2)}` : `${plan.systemDiesAt}:2`;
   const armed = { FAILPOINTS: [`${hit}:kill`, plan.with].filter(Boolean).join() };
   const addresses = { commands: '', queries: '' };
@@ -177,7 +181,7 @@ async function startCommand(
   const own = { ...calm, DATABASE_URL: databaseUrl, DAYBOOK_DATA: folder };
   const server = await startStandIn();
   closing.push(() => server.stop());
-  const stage = { folder, backup: await house.backup(), eventStore: server.url };
+  const stage = { folder, backup: besideSystem ? '' : await house.backup(), eventStore: server.url };
   const words = args(stage);
   closing.push(() => rm(`${folder}-backup`, { recursive: true, force: true }));
   const run = async (given: readonly string[], ends: number): Promise<void> => {
@@ -244,7 +248,7 @@ async function comeBack(stage: Stage, death: Death, closing: Closing): Promise<C
   const readyMs = recovery?.readyMs ?? performance.now() - began;
   for (const load of loads) await load.repeat();
   if (plan.after !== undefined) {
-    const env = { ...house.env, DATABASE_URL: databaseUrl, DAYBOOK_DATA: folder };
+    const env = { ...stage.env, DATABASE_URL: databaseUrl, DAYBOOK_DATA: folder };
     const command = startDaybook(plan.after, env);
     if ((await command.ended) !== 0) throw new Error(`daybook ${plan.after.join(' ')}:\n${command.output()}`);
   }
@@ -252,13 +256,14 @@ async function comeBack(stage: Stage, death: Death, closing: Closing): Promise<C
   const after = loadOf(house, person, { pages: 1 });
   await after.acknowledged(4);
   await after.stop();
-  await settled(databaseUrl, settledWithinMs).catch((error: unknown) => {
+  await settled(databaseUrl, settledWithinMs, stage.env).catch((error: unknown) => {
     throw new Error(`${String(error)}\n${system.output().slice(-8_000)}`, { cause: error });
   });
   const settledMs = performance.now() - began;
   const mails = await Promise.all([folder, ...beside.map((one) => one.folder)].map(mailsIn));
   const found = await judge({
     databaseUrl,
+    env: stage.env,
     acked: [...loads, after].flatMap((load) => load.acked()),
     outside: mails.flat(),
     planted: {

@@ -2,11 +2,10 @@
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { openDatabase } from '@daybook/infra/database/database.ts';
-import { memoryWakeups } from '@daybook/infra/database/wakeups.ts';
-import { postgresTopics } from '@daybook/infra/topics/postgres-topics.ts';
 import type { DeadLetter, Topics } from '@daybook/kernel/ports/topics.ts';
 import { priceObservationsTopic } from '@daybook/schemas/topics.ts';
 import { signUp, type Caller, type Person } from '../support/caller.ts';
+import { topicsOf } from '../support/engines-of.ts';
 import { eventually } from '../support/eventually.ts';
 import type { Load } from '../support/load.ts';
 import { startScript, type DaybookProcess } from '../support/processes.ts';
@@ -153,16 +152,11 @@ async function untilDead(
 }
 
 async function withTopics(
-  { databaseUrl }: Pick<Scene, 'databaseUrl'>,
+  { databaseUrl, env }: Pick<Scene, 'databaseUrl' | 'env'>,
   work: (topics: Topics) => Promise<void>,
 ): Promise<void> {
   const database = openDatabase({ url: databaseUrl, poolSize: 2, log: silentLog });
-  const topics = postgresTopics({
-    database,
-    wakeups: memoryWakeups(),
-    log: silentLog,
-    retention: { everyMs: 0 },
-  });
+  const topics = topicsOf(database, env);
   try {
     await work(topics);
   } finally {

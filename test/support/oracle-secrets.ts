@@ -1,5 +1,6 @@
 /** Point 8 of the oracle, first half: nothing secret or personal is readable where it does not belong. */
 import type { Database } from '@daybook/infra/database/database.ts';
+import type { InMessage } from '@daybook/kernel/ports/topics.ts';
 import type { Person } from './caller.ts';
 
 /** What a test planted: a name for it, and the text that must not be found. */
@@ -32,6 +33,15 @@ export async function secretsStaySealed(
     }
   }
   return wrong;
+}
+
+/** Messages of topics, wherever these are. */
+export function secretsStayOffTopics(messages: readonly InMessage[], planted: Planted): readonly string[] {
+  return Object.entries(planted).flatMap(([what, text]) => {
+    const shows = ({ value, headers }: InMessage): boolean =>
+      Buffer.from(value).includes(text) || JSON.stringify(headers).includes(text);
+    return messages.some(shows) ? [`${what} is readable on a topic`] : [];
+  });
 }
 
 const tablesSql = `

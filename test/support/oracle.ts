@@ -8,8 +8,6 @@ import { memoryWakeups } from '@daybook/infra/database/wakeups.ts';
 import { contractStore } from '@daybook/infra/event-store/contract-store.ts';
 import { openStore } from '@daybook/infra/event-store/open-store.ts';
 import { makeMessageCodec, type MessageCodec } from '@daybook/infra/registry/codec.ts';
-import { postgresSchemaRegistry } from '@daybook/infra/registry/postgres.ts';
-import { postgresTopics } from '@daybook/infra/topics/postgres-topics.ts';
 import { memoryVault } from '@daybook/infra/vault/memory.ts';
 import { isDaybookError } from '@daybook/kernel/errors.ts';
 import type { RecordedEvent } from '@daybook/kernel/event.ts';
@@ -17,20 +15,21 @@ import type { EventStore } from '@daybook/kernel/ports/event-store.ts';
 import type { InMessage, Topics } from '@daybook/kernel/ports/topics.ts';
 import type { TopicMessage } from '@daybook/kernel/process.ts';
 import { eventsTopic, priceObservationsTopic, scrapeRequestsTopic } from '@daybook/schemas/contracts.ts';
+import { registryOf, topicsOf, type EnginesEnv } from './engines-of.ts';
 import { eventually } from './eventually.ts';
 import { effectsHappenedOnce } from './oracle-effects.ts';
 import { ackedAreStored, logIsWhole, topicIsTheLog, type Acked } from './oracle-log.ts';
 import { processesFollowTheLog } from './oracle-processes.ts';
 import { readModelsAreFolds } from './oracle-read-models.ts';
-import { secretsStaySealed, type Planted } from './oracle-secrets.ts';
+import { secretsStayOffTopics, secretsStaySealed, type Planted } from './oracle-secrets.ts';
 import { silentLog } from './silent-log.ts';
 
 export type { Acked } from './oracle-log.ts';
 
 export type OracleInput = Readonly<{
   databaseUrl: string;
-  /** Where the log is, if it is not in the database. */
-  eventStoreUrl?: string;
+  /** Names the engines of the system, where they are not in its database. */
+  env?: EnginesEnv;
   acked: readonly Acked[];
   /** Ids of effects that the outside accepted, one entry for each acceptance. */
   outside?: readonly string[];
@@ -38,33 +37,32 @@ export type OracleInput = Readonly<{
   planted?: Planted;
   /** Everything that the processes wrote. */
   output?: string;
+  /** Events were published once more after a topic had lost messages. */
+  republished?: boolean;
 }>;
 
 /** Everything that is wrong, in words. The system must run and have settled. */
 export async function judge(input: OracleInput): Promise<readonly string[]> {
-  const { databaseUrl, eventStoreUrl, acked, outside = [], planted = {}, output = '' } = input;
+  const { databaseUrl, env, acked, outside = [], planted = {}, output = '', republished } = input;
   const database = openDatabase({ url: databaseUrl, applicationName: 'oracle', log: silentLog });
-  const wakeups = memoryWakeups();
-  const store = contractStore(await openLog(database, eventStoreUrl), memoryVault());
-  const topics = postgresTopics({ database, wakeups, log: silentLog, retention: { everyMs: 0 } });
+  const store = contractStore(await openLog(database, env), memoryVault());
+  const topics = topicsOf(database, env);
   try {
     const events: RecordedEvent[] = [];
     for await (const page of store.readAll()) events.push(...page);
-    const codec = makeMessageCodec({ registry: postgresSchemaRegistry(database) });
-    const published = await readable(codec, await readTopic(topics, eventsTopic), (event, { partition }) => ({
+    const codec = makeMessageCodec({ registry: await registryOf(database, env) });
+    const [rawEvents, rawRequests, rawObservations] = await Promise.all([
+      readTopic(topics, eventsTopic),
+      readTopic(topics, scrapeRequestsTopic),
+      readTopic(topics, priceObservationsTopic),
+    ]);
+    const raw = [...rawEvents, ...rawRequests, ...rawObservations];
+    const published = await readable(codec, rawEvents, (event, { partition }) => ({
       partition,
       event: event as RecordedEvent,
     }));
-    const requests = await readable(
-      codec,
-      await readTopic(topics, scrapeRequestsTopic),
-      (request) => request,
-    );
-    const observations = await readable(
-      codec,
-      await readTopic(topics, priceObservationsTopic),
-      (observation) => observation,
-    );
+    const requests = await readable(codec, rawRequests, (request) => request);
+    const observations = await readable(codec, rawObservations, (observation) => observation);
     const byTopic = new Map([
       [scrapeRequestsTopic, requests],
       [priceObservationsTopic, observations],
@@ -72,11 +70,12 @@ export async function judge(input: OracleInput): Promise<readonly string[]> {
     return [
       ...ackedAreStored(acked, events),
       ...logIsWhole(events),
-      ...topicIsTheLog(events, published),
+      ...topicIsTheLog(events, published, republished),
       ...(await readModelsAreFolds(database, events, published)),
       ...effectsHappenedOnce(events, requests, outside),
       ...(await processesFollowTheLog(database, events, { byTopic })),
       ...(await secretsStaySealed(database, planted, output)),
+      ...secretsStayOffTopics(raw, planted),
       ...(await nothingIsStuck(database)),
     ];
   } finally {
@@ -86,8 +85,9 @@ export async function judge(input: OracleInput): Promise<readonly string[]> {
   }
 }
 
-function openLog(database: Database, url: string | undefined): Promise<EventStore> {
-  return openStore({ settings: { url }, database, wakeups: memoryWakeups(), log: silentLog, name: 'oracle' });
+function openLog(database: Database, env: EnginesEnv = {}): Promise<EventStore> {
+  const settings = { url: env['EVENTSTORE_URL'] };
+  return openStore({ settings, database, wakeups: memoryWakeups(), log: silentLog, name: 'oracle' });
 }
 
 /** Messages of a topic; what nobody can read is parked, which `nothingIsStuck` tells. */
@@ -108,31 +108,57 @@ async function readable<T>(
 }
 
 /** Waits until nothing is under way: the relay is at the head, every group at its end, no effect waits. */
-export async function settled(databaseUrl: string, withinMs = 60_000, eventStoreUrl?: string): Promise<void> {
+export async function settled(databaseUrl: string, withinMs = 60_000, env?: EnginesEnv): Promise<void> {
   const database = openDatabase({ url: databaseUrl, poolSize: 1, applicationName: 'oracle', log: silentLog });
-  const store = await openLog(database, eventStoreUrl);
+  const topics = topicsOf(database, env);
+  const store = await openLog(database, env);
   try {
     await eventually(
       async () => {
+        const before = await progress(database);
         const { rows } = await database.pool.query<{ waits: string }>(underWaySql, [await store.head()]);
-        if (rows.length > 0) throw new Error(`Still under way: ${rows.map(({ waits }) => waits).join(', ')}`);
+        const waiting = [...rows.map(({ waits }) => waits), ...(await groupsUnderWay(database, topics))];
+        if (waiting.length > 0) throw new Error(`Still under way: ${waiting.join(', ')}`);
+        // Topics are looked at one after the other: what moved on meanwhile may have been overlooked.
+        if ((await progress(database)) !== before) throw new Error('Still under way: something moved on.');
       },
       { withinMs, everyMs: 100 },
     );
   } finally {
-    await store.close();
+    await Promise.all([topics.close(), store.close()]);
     await database.close();
   }
+}
+
+/** A text that is another one once anything was taken a step further. */
+async function progress(database: Database): Promise<string> {
+  const { rows } = await database.pool.query<unknown[]>({
+    rowMode: 'array',
+    text: `select (select coalesce(max(position), 0) from log.events), (select max(position) from topics.relays),
+      (select sum(next_offset) from topics.cursors where group_name not like 'oracle%'),
+      (select count(*) from scraping.requests where finished_at is not null),
+      (select count(*) from runtime.effects where status <> 'pending')`,
+  });
+  return JSON.stringify(rows);
+}
+
+/** Groups that are not at the end of their topic, wherever its messages are. */
+async function groupsUnderWay(database: Database, topics: Topics): Promise<readonly string[]> {
+  const { rows } = await database.pool.query<{ topic: string; group: string }>(
+    `select t.name as topic, g.group_name as group from topics.groups g join topics.topics t using (topic_id)
+     where g.group_name not like 'oracle%'`,
+  );
+  const under: string[] = [];
+  for (const { topic, group } of rows) {
+    const lag = await topics.lag(topic, group);
+    if (lag.some(({ next, end }) => next < end)) under.push(`${topic} ${group}`);
+  }
+  return under;
 }
 
 const underWaySql = `
   select 'relay' as waits from topics.relays r
   where r.position < $1
-  union all
-  select t.name || ' ' || g.group_name from topics.groups g join topics.topics t using (topic_id)
-  join topics.partitions p using (topic_id)
-  left join topics.cursors c on c.topic_id = p.topic_id and c.partition = p.partition and c.group_name = g.group_name
-  where coalesce(c.next_offset, 0) < p.end_offset and g.group_name not like 'oracle%'
   union all
   select 'effect of ' || process from runtime.effects where status = 'pending'
   union all

@@ -1,6 +1,6 @@
 /**
- * A TCP proxy in front of PostgreSQL that knows enough of the wire protocol to cut a connection at the worst moment: when
- * the server has done what a statement asks, and before the client hears of it.
+ * A TCP proxy in front of a server. Of PostgreSQL it knows enough of the wire protocol to cut a connection at the worst
+ * moment: when the server has done what a statement asks, and before the client hears of it.
  * https://www.postgresql.org/docs/current/protocol-message-formats.html
  */
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
@@ -34,9 +34,10 @@ export type Proxy = Readonly<{
 
 type Pair = Readonly<{ client: Socket; server: Socket }>;
 
-/** Starts a proxy to the server of a PostgreSQL URL. */
+/** Starts a proxy to the server of a URL: of PostgreSQL, or of anything else, of which statements are not known. */
 export async function startProxy(serverUrl: string): Promise<Proxy> {
   const target = new URL(serverUrl);
+  const speaksPostgres = /^postgres/.test(target.protocol);
   const pairs = new Set<Pair>();
   const traffic: { due: number; deliver: () => void }[] = [];
   let timer: NodeJS.Timeout | undefined;
@@ -97,13 +98,13 @@ export async function startProxy(serverUrl: string): Promise<Proxy> {
     );
     client.on('data', (chunk: Buffer) => {
       pass(() => {
-        asked(chunk);
+        if (speaksPostgres) asked(chunk);
         server.write(chunk);
       });
     });
     server.on('data', (chunk: Buffer) => {
       pass(() => {
-        answered(chunk);
+        if (speaksPostgres) answered(chunk);
         if (!client.destroyed) client.write(chunk);
       });
     });
