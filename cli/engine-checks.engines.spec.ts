@@ -32,7 +32,7 @@ describeWithEngines('engines that are there and do not fit', ['kafka', 'registry
   let fresh: Awaited<ReturnType<typeof freshDatabase>>;
 
   beforeAll(async () => {
-    [kafka, registry] = await Promise.all([startKafka(user), startRegistry()]);
+    [kafka, registry] = await Promise.all([startKafka({ user }), startRegistry()]);
     env = {
       KAFKA_BROKERS: kafka.url,
       KAFKA_SASL_MECHANISM: 'plain',
