@@ -71,15 +71,16 @@ describeWithEngines('systems that share a Kafka', ['kafka', 'registry'], (_, reg
     await second.discard();
   }, 240_000);
 
-  test('while the registry is away what is known goes on; a process that knows nothing yet waits for it', async () => {
+  test('while the registry is away what is known goes on; a start says that it is away, and comes once it is back', async () => {
     const load = arena.load({ persistent: true });
     await goesOn(load);
     arena.registryNetwork.turn('down');
     await goesOn(load);
     await isCurrent(arena.person, load);
+    await expect(arena.system.killAndRestart('up')).rejects.toThrow('The schema registry is away.');
+    arena.registryNetwork.turn('clear');
     await arena.system.killAndRestart('up');
     await goesOn(load);
-    arena.registryNetwork.turn('clear');
     await isCurrent(arena.person, load);
     await arena.clean();
     await isReady(arena.system);
