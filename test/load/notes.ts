@@ -52,13 +52,11 @@ lock, so that order and idempotency hold; grouped appends share them, a single c
 each append, a transaction of its own that took as much of both processes again as a third of the append; wake-ups keep 1 ms apart, which
 leaves one for about three appends. In Node an append and a raw insert cost nearly alike. The limit is the function's handful of
 statements: what one statement costs the server is what the anchor is.`,
-  p16: `A CPU profile of the command service: 20 % writing to sockets (answers 13 %, PostgreSQL 7 %), 16 % garbage collection, 11 % Express and
-its router, 6 % authentication with what stands on it, 9 % handing the append to PostgreSQL, 5 % ids of events (since made in a sixth of the
-time), 4 % keeping the state, 4 % reading the body, 2 % the two JSON texts of the event; nothing else is above 2 %. CPU a command:
-125 µs in Node and 30 in PostgreSQL, of which the same machine takes 35 for the bare route; without recent states it was 180 and 57. The
-limit is one thread of Node: five times the work of the bare route cannot be half as fast, unless PostgreSQL and the caller
-leave it the processor. Between 0.27 and 0.41 were measured on different days of the same machine: caller, Node and PostgreSQL
-want 1.7 of its two processors.`,
+  p16: `A CPU profile of the command service: 18 % writing to sockets (answers 11 %, the append to PostgreSQL 7 %), 10 % garbage collection, 16 %
+Express with its router and what stands in it (6 % authentication), 3 % ids of events, 3 % keeping the state, 2 % the JSON texts of the
+event; nothing else is above 2 %. CPU a command: 62 µs in Node (76 before recent states were kept by lru-cache: a map that is deleted from at
+its front looks through its holes) and 30 in PostgreSQL, where the bare route takes 25 at most. The limit is one thread of Node: more than twice
+the work of the bare route cannot be half as fast, and caller, Node and PostgreSQL want 1.7 of the machine's two processors.`,
   p20: `A page is fetched, parsed and read by the same Crawlee as the anchor's, in one process with everything else: of 3.8 s for 960 pages parsing
 HTML and looking into it takes three quarters, collecting garbage 12 %, the stored copy of the page (fsync, rename) 4 %. What Daybook adds is eight
 messages and five statements in groups for about 15 pages each: PostgreSQL works for 0.7 s beside it, on the other processor. The limit is one thread of
