@@ -58,7 +58,7 @@ export const suites: readonly Suite[] = [
       {
         name: 'EventStoreDB (stand-in)',
         spec: 'event-store.event-store-db.int.spec.ts',
-        on: 'the stand-in of `test/fakes/event-store-db/`, a server made from the client’s own service definitions. With `EVENTSTORE_URL` the same spec runs on the server that it names',
+        on: 'the stand-in of `test/fakes/event-store-db/`, a server made from the client’s own service definitions. With `EVENTSTORE_URL` the same spec runs on the server that it names, and `npm run test:engines` on one in a container where there is Docker',
         without: noTransactions,
       },
     ],

@@ -23,6 +23,9 @@ export type Engine = Readonly<{
   restart(): Promise<void>;
 }>;
 
+/** What a whole run shares of an engine: nobody kills it. */
+export type SharedEngine = Pick<Engine, 'url' | 'stop'>;
+
 /** How an engine is started. */
 export type EngineKind = Readonly<{
   name: string;

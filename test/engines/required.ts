@@ -1,7 +1,7 @@
 /** `REQUIRE_ENGINES`: engines without which a run fails, where it would skip their suites. */
 
 /** All that may be named. Chromium's suite looks itself; the stand-in for EventStoreDB is a part of the tests. */
-const known = ['kafka', 'registry', 'eventstoredb-standin', 'chromium'] as const;
+const known = ['kafka', 'registry', 'eventstoredb', 'eventstoredb-standin', 'chromium'] as const;
 
 export type RequiredEngine = (typeof known)[number];
 

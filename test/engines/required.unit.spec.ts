@@ -18,6 +18,6 @@ test('a name that is not known is refused in one line, before anything runs', as
   });
   expect(await run.ended).toBe(2);
   expect(run.output()).toBe(
-    'REQUIRE_ENGINES: kafak is not known; known are kafka, registry, eventstoredb-standin, chromium.\n',
+    'REQUIRE_ENGINES: kafak is not known; known are kafka, registry, eventstoredb, eventstoredb-standin, chromium.\n',
   );
 });

@@ -1,15 +1,25 @@
 /** Which engines a test run has: given by their URLs, started for the run, or lacking with the reason. */
-import type { Engine } from './engine.ts';
+import type { SharedEngine } from './engine.ts';
+import { lackingDocker, startEventStoreDb } from './event-store-db.ts';
 import { lacking } from './fetch.ts';
 import { startKafka } from './kafka.ts';
 import { startRegistry } from './registry.ts';
 import { requiredEngines } from './required.ts';
 
-/** Engines by name: how one is started, and the variable that names one that runs already. */
+type Starter = Readonly<{
+  /** Names one that runs already. */
+  variable: string;
+  /** What it lacks on this machine, in words. */
+  lacking(): Promise<string | null>;
+  start(): Promise<SharedEngine>;
+}>;
+
+/** Engines by name. */
 export const engines = {
-  kafka: { variable: 'KAFKA_BROKERS', start: startKafka },
-  registry: { variable: 'SCHEMA_REGISTRY_URL', start: startRegistry },
-} as const;
+  kafka: { variable: 'KAFKA_BROKERS', lacking, start: startKafka },
+  registry: { variable: 'SCHEMA_REGISTRY_URL', lacking, start: startRegistry },
+  eventstoredb: { variable: 'EVENTSTORE_URL', lacking: lackingDocker, start: startEventStoreDb },
+} as const satisfies Readonly<Record<string, Starter>>;
 
 export type EngineName = keyof typeof engines;
 
@@ -27,14 +37,19 @@ export async function startSharedEngines(): Promise<() => Promise<void>> {
   const missing = (Object.keys(engines) as EngineName[]).filter(
     (name) => (process.env[engines[name].variable] ?? '') === '',
   );
-  const reason = missing.length === 0 ? null : await lacking();
-  if (reason !== null) {
-    const required = requiredEngines().filter((name) => missing.some((one) => one === name));
-    if (required.length > 0) throw new Error(`Required engines ${required.join(', ')}: ${reason}.`);
-    for (const name of missing) process.env[absenceOf(name)] = reason;
-    return () => Promise.resolve();
+  const reasons = await Promise.all(missing.map((name) => engines[name].lacking()));
+  const absent = missing.flatMap((name, n) => {
+    const reason = reasons[n] ?? null;
+    return reason === null ? [] : [{ name, reason }];
+  });
+  const required = absent.filter(({ name }) => requiredEngines().includes(name));
+  if (required.length > 0) {
+    const each = required.map(({ name, reason }) => `${name}: ${reason}`);
+    throw new Error(`Required engines are not to be had: ${each.join('; ')}.`);
   }
-  const outcomes = await Promise.allSettled(missing.map((name) => startInto(name)));
+  for (const { name, reason } of absent) process.env[absenceOf(name)] = reason;
+  const startable = missing.filter((_, n) => reasons[n] === null);
+  const outcomes = await Promise.allSettled(startable.map((name) => startInto(name)));
   const started = outcomes.flatMap((outcome) => (outcome.status === 'fulfilled' ? [outcome.value] : []));
   const stop = async (): Promise<void> => {
     await Promise.all(started.map((engine) => engine.stop()));
@@ -55,7 +70,7 @@ export function sharedEngine(name: EngineName): { url: string } | { absent: stri
   return { absent: absent ?? 'engines are started by "npm run test:engines"' };
 }
 
-async function startInto(name: EngineName): Promise<Engine> {
+async function startInto(name: EngineName): Promise<SharedEngine> {
   const engine = await engines[name].start();
   process.env[engines[name].variable] = engine.url;
   return engine;

@@ -1,5 +1,5 @@
 /** `npm run engines -- up kafka registry`: runs engines until it is told to stop, and prints the variables that name them. */
-import { engines, isEngineName } from './shared.ts';
+import { engines, isEngineName, type EngineName } from './shared.ts';
 
 const [verb, ...names] = process.argv.slice(2);
 const unknown = names.filter((name) => !isEngineName(name));
@@ -15,7 +15,14 @@ const told = new Promise<void>((done) => {
     });
   }
 });
-const chosen = (names.length === 0 ? Object.keys(engines) : names).filter(isEngineName);
+const chosen: EngineName[] = [];
+for (const name of (names.length === 0 ? Object.keys(engines) : names).filter(isEngineName)) {
+  const reason = await engines[name].lacking();
+  if (reason === null) chosen.push(name);
+  else process.stderr.write(`${name}: ${reason}.\n`);
+  if (reason !== null && names.length > 0) process.exit(1);
+}
+if (chosen.length === 0) process.exit(1);
 const starting = Promise.allSettled(
   chosen.map(async (name) => ({ variable: engines[name].variable, engine: await engines[name].start() })),
 );

@@ -11,4 +11,5 @@ export const engineVersions = {
   kafka: '4.3.1',
   /** The last line that runs on Java 17. */
   apicurio: '3.0.9',
+  kurrentdb: '25.1.4',
 } as const;
