@@ -1,3 +1,4 @@
+import { LRUCache } from 'lru-cache';
 import type { Position, RecordedEvent } from '@daybook/kernel/event.ts';
 import type { EventStore } from '@daybook/kernel/ports/event-store.ts';
 import type { MessageCodec } from '../registry/codec.ts';
@@ -55,7 +56,7 @@ export async function compareTopic(options: CompareOptions): Promise<TopicCompar
   const oldest = (options.now ?? Date.now()) - retentionMs;
   const spans = (await upkeep.spans(topic)) ?? [];
   const cursors = spans.map((span) => topicCursor(upkeep, codec, topic, span));
-  const seen = new Map<Position, string>();
+  const seen = new LRUCache<Position, string>({ max: mostSeen });
   const missed = new Map<Position, string>();
   const counts = { events: 0, missing: 0, expired: 0, givenUp: 0, doubled: 0, disordered: 0, foreign: 0 };
   let firstMissing: Position | null = null;
@@ -97,7 +98,6 @@ export async function compareTopic(options: CompareOptions): Promise<TopicCompar
       await late(message);
     }
     seen.set(event.position, event.id);
-    if (seen.size > mostSeen) for (const first of seen.keys()) if (seen.delete(first)) break;
   }
 
   walk: for await (const page of eventStore.readAll()) {

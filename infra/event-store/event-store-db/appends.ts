@@ -42,8 +42,9 @@ export function makeAppends({ client, ids, read, answerLimitMs }: AppendsOptions
   let closed = false;
 
   async function knownNow(stream: StreamName): Promise<KnownStream> {
-    for await (const page of read(stream, { from: ids.of(stream).upTo + 1 })) ids.see(stream, page);
-    return ids.of(stream);
+    const known = ids.of(stream);
+    for await (const page of read(stream, { from: known.upTo + 1 })) ids.see(stream, page, known);
+    return known;
   }
 
   async function perform(request: AppendRequest): Promise<Appended> {

@@ -14,8 +14,15 @@ export type KnownStream = {
 /** Ids of streams as far as this process has seen them. EventStoreDB finds no event by its id. */
 export type KnownIds = Readonly<{
   of(stream: StreamName): KnownStream;
-  /** Takes in events of a stream where they continue what is known of it. */
-  see(stream: StreamName, events: readonly Pick<RecordedEvent, 'id' | 'revision' | 'position'>[]): void;
+  /**
+   * Takes in events of a stream where they continue what is known of it.
+   * @param known what the caller holds of the stream, which others may have displaced meanwhile
+   */
+  see(
+    stream: StreamName,
+    events: readonly Pick<RecordedEvent, 'id' | 'revision' | 'position'>[],
+    known?: KnownStream,
+  ): void;
 }>;
 
 /** Ids kept at most, over all streams: some 150 bytes each. */
@@ -27,14 +34,16 @@ export function knownIds(most = mostIds): KnownIds {
   const of = (stream: StreamName): KnownStream => streams.get(stream) ?? { upTo: -1, places: new Map() };
   return {
     of,
-    see: (stream, events) => {
-      const known = of(stream);
+    see: (stream, events, known = of(stream)) => {
       for (const { id, revision, position } of events) {
         if (revision !== known.upTo + 1) continue;
         known.upTo = revision;
         known.places.set(id, { revision, position });
       }
-      if (known.upTo >= 0) streams.set(stream, known, { size: Math.min(known.places.size, most) });
+      if (known.upTo < 0) return;
+      // A value that is set once more keeps the size that it had.
+      streams.delete(stream);
+      streams.set(stream, known, { size: Math.min(known.places.size, most) });
     },
   };
 }
