@@ -165,7 +165,7 @@ export function rateLimits({
       if (window.until > now()) await send(name, key, window);
     }
     for (const all of Object.values(windows)) {
-      for (const [key, window] of all) if (window.until <= now()) all.delete(key);
+      for (const [key, window] of [...all]) if (window.until <= now()) all.delete(key);
     }
   }
 
