@@ -1,4 +1,5 @@
 import { readdir } from 'node:fs/promises';
+import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, expect, test } from '@jest/globals';
@@ -59,6 +60,21 @@ describeWithEngines('engines of tests', ['kafka', 'registry'], () => {
       url: String,
       answers: () => Promise.reject(new Error('nobody')),
     });
-    await expect(failing).rejects.toThrow('out of cheese');
+    await expect(failing).rejects.toThrow('ended by itself:\nout of cheese');
   });
+
+  test('a broker whose port was taken meanwhile begins on others', async () => {
+    const taken = createServer();
+    let first = true;
+    engine = await startKafka({
+      advertised: async (port) => {
+        if (first) await new Promise<void>((done) => taken.listen(port, '127.0.0.1', done));
+        first = false;
+        return `127.0.0.1:${String(port)}`;
+      },
+    });
+    await brokerAnswers(engine.url);
+    expect(engine.url).not.toContain(`:${String((taken.address() as AddressInfo).port)}`);
+    taken.close();
+  }, 240_000);
 });

@@ -1,7 +1,8 @@
 /** An engine as a process of its own, with its data in a temporary folder, that never outlives who started it. */
 import { spawn, type ChildProcess } from 'node:child_process';
+import { randomInt } from 'node:crypto';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
-import { createServer, type AddressInfo } from 'node:net';
+import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -42,12 +43,15 @@ export type EngineKind = Readonly<{
 type Running = Readonly<{ keeper: ChildProcess; pid: number; ended: Promise<void>; over: () => boolean }>;
 
 /** An engine that does not answer within this, in milliseconds, does not start. */
-const startTimeoutMs = 90_000;
+const startTimeoutMs = 150_000;
 const lookEveryMs = 100;
 const stopTimeoutMs = 10_000;
 
 /** Another process may take a free port before the engine does: so many choices of ports. */
 const mostStarts = 3;
+
+/** Below what the system gives to connections that go out: none of these takes a port while its engine is down. */
+const [lowestPort, highestPort] = [10_000, 32_767] as const;
 
 /**
  * Starts an engine and waits until it answers.
@@ -113,11 +117,13 @@ async function runEngine(kind: EngineKind, folder: string, ports: readonly numbe
       await kind.answers(kind.url(ports));
       return running;
     } catch (cause) {
-      if (running.over() || performance.now() > deadline) {
+      const ended = running.over();
+      if (ended || performance.now() > deadline) {
         signal(running, 'SIGKILL');
         await running.ended;
         const text = await readFile(join(folder, 'engine.log'), 'utf8').catch(() => '');
-        throw new Error(`The engine ${kind.name} does not start:\n${text.slice(-4_000)}`, { cause });
+        const how = ended ? 'ended by itself' : `did not answer in ${String(startTimeoutMs / 1000)} s`;
+        throw new Error(`The engine ${kind.name} ${how}:\n${text.slice(-4_000)}`, { cause });
       }
       await new Promise((wake) => setTimeout(wake, lookEveryMs));
     }
@@ -157,21 +163,25 @@ function signal({ pid, over }: Running, name: NodeJS.Signals): void {
   }
 }
 
-/** Ports of the loopback that nobody listens on. */
+/** Ports of the loopback that nobody listens on, each another. */
 async function freePorts(count: number): Promise<readonly number[]> {
-  const servers = await Promise.all(
-    Array.from(
-      { length: count },
-      () =>
-        new Promise<ReturnType<typeof createServer>>((done, fail) => {
-          const server = createServer().once('error', fail);
-          server.listen(0, '127.0.0.1', () => {
-            done(server);
-          });
-        }),
-    ),
-  );
-  const ports = servers.map((server) => (server.address() as AddressInfo).port);
-  await Promise.all(servers.map((server) => new Promise((closed) => server.close(closed))));
-  return ports;
+  const ports = new Set<number>();
+  while (ports.size < count) {
+    const port = randomInt(lowestPort, highestPort);
+    if (await isFree(port)) ports.add(port);
+  }
+  return [...ports];
+}
+
+function isFree(port: number): Promise<boolean> {
+  return new Promise((done) => {
+    const server = createServer().once('error', () => {
+      done(false);
+    });
+    server.listen(port, '127.0.0.1', () => {
+      server.close(() => {
+        done(true);
+      });
+    });
+  });
 }

@@ -37,9 +37,12 @@ export async function lacking(): Promise<string | null> {
   return null;
 }
 
+/** Its binding to Log4j, as its own archive has it: without it a broker that does not start says nothing. */
+const kafkaLogging = '2.25.4';
+
 /** Folder with Kafka's libraries. */
 export function fetchKafka(version: string): Promise<string> {
-  return fetched(`kafka-${version}`, async (folder) => {
+  return fetched(`kafka-${version}-log4j-${kafkaLogging}`, async (folder) => {
     await writeFile(
       join(folder, 'pom.xml'),
       `<project xmlns="http://maven.apache.org/POM/4.0.0">
@@ -47,6 +50,7 @@ export function fetchKafka(version: string): Promise<string> {
   <groupId>daybook</groupId><artifactId>engine</artifactId><version>1</version><packaging>pom</packaging>
   <dependencies>
     <dependency><groupId>org.apache.kafka</groupId><artifactId>kafka_2.13</artifactId><version>${version}</version></dependency>
+    <dependency><groupId>org.apache.logging.log4j</groupId><artifactId>log4j-slf4j-impl</artifactId><version>${kafkaLogging}</version></dependency>
   </dependencies>
 </project>
 `,

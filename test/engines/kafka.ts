@@ -128,7 +128,7 @@ function saslSettings(user: KafkaUser, guests: readonly KafkaUser[]): readonly s
   ];
 }
 
-const logging = `rootLogger.level=info
+const logging = `rootLogger.level=warn
 rootLogger.appenderRef.console.ref=console
 appender.console.type=Console
 appender.console.name=console
