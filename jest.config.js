@@ -21,7 +21,7 @@ export default {
     '!**/*.{spec,specs,fixture,generated}.ts',
     // Coverage is that of units and integrations: adapters of real engines are tried in their own tier, commands as processes.
     '!infra/topics/{kafka,rdkafka}*.ts',
-    '!infra/topics/{install-native,known-ends}.ts',
+    '!infra/topics/{install-native,known-ends,move-topics}.ts',
     '!infra/registry/{confluent,refused-subjects,registry-client,registry-probe}.ts',
     '!cli/commands/*.ts',
   ],

@@ -151,6 +151,18 @@ function makeProgram(finish: (code: number) => void, output: Output): Command {
       finish(await migrateLog(options));
     });
 
+  folderOption(program.command('migrate-topics'))
+    .description('Move the topics between PostgreSQL and Kafka. Nothing may run meanwhile, or be under way.')
+    .addOption(
+      new Option('--to <engine>', 'where they are to be')
+        .choices(['kafka', 'postgresql'])
+        .makeOptionMandatory(),
+    )
+    .action(async (options: MigrateTopicsOptions) => {
+      const { migrateTopics } = await import('./commands/migrate-topics.ts');
+      finish(await migrateTopics(options));
+    });
+
   topicCommands(program, finish);
 
   folderOption(program.command('rebuild'))
@@ -269,6 +281,7 @@ const logNames =
 
 export type FolderOptions = Readonly<{ data?: string }>;
 export type MigrateLogOptions = FolderOptions & Readonly<{ from: string; to: string }>;
+export type MigrateTopicsOptions = FolderOptions & Readonly<{ to: 'kafka' | 'postgresql' }>;
 export type UpOptions = FolderOptions & Readonly<{ port?: number; demo: boolean }>;
 export type RebuildCommandOptions = FolderOptions & Readonly<{ dryRun: boolean; share: number }>;
 export type RepublishOptions = FolderOptions & Readonly<{ from?: string; to?: string }>;

@@ -27,6 +27,7 @@ const commands: Readonly<Record<string, readonly string[]>> = {
   restore: ['--data', '--keys'],
   recover: ['--data'],
   'migrate-log': ['--data', '--from', '--to'],
+  'migrate-topics': ['--data', '--to'],
   'verify topics': ['--data'],
   republish: ['--data', '--from', '--to'],
   rebuild: ['--data', '--dry-run', '--share'],

@@ -73,6 +73,14 @@ export const failpoints = {
     file: 'infra/log-move/move-log.ts',
     means: 'Everything follows the target, and the events topic is empty: a repeat, or the relay, fills it.',
   },
+  'topicsMove.made': {
+    file: 'infra/topics/move-topics.ts',
+    means: 'The topics stand at the target, and everybody uses those of the source: a repeat confirms them.',
+  },
+  'topicsMove.switching': {
+    file: 'infra/topics/move-topics.ts',
+    means: 'Groups are set to the target and nothing is committed: everybody uses the source until a repeat.',
+  },
 } as const satisfies Readonly<Record<string, Failpoint>>;
 
 export type FailpointName = keyof typeof failpoints;

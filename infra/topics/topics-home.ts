@@ -51,7 +51,7 @@ export function topicsElsewhere(actual: string, home: string): DaybookError {
     home === homeInDatabase ? 'KAFKA_BROKERS names none' : `KAFKA_BROKERS names the cluster ${home}`;
   return new DaybookError(
     'configuration-invalid',
-    `The topics of this database are ${where}, and ${given}. Name the cluster that belongs to it, or begin with an empty database.`,
+    `The topics of this database are ${where}, and ${given}. Name the cluster that belongs to it, or move them by "daybook migrate-topics".`,
     { fields: { actual, given: home } },
   );
 }

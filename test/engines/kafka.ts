@@ -17,6 +17,8 @@ export type KafkaUser = Readonly<{ username: string; password: string }>;
 export type KafkaOptions = Readonly<{
   /** Who is let in, by SASL PLAIN. Absent: everybody. */
   user?: KafkaUser;
+  /** Texts (PEM) of a certificate for 127.0.0.1 that vouches for itself, and of its key. Absent: no TLS. */
+  tls?: Readonly<{ cert: string; key: string }>;
   /** Let in too; with any of them there are access lists, and `user` alone may do everything. */
   guests?: readonly KafkaUser[];
   /** Folder of a broker that was halted, whose data this one begins with. */
@@ -26,12 +28,8 @@ export type KafkaOptions = Readonly<{
 }>;
 
 /** Starts a broker of its own, KRaft in one process; `url` is what `KAFKA_BROKERS` takes: `127.0.0.1:port`. */
-export async function startKafka({
-  user,
-  guests = [],
-  from,
-  advertised,
-}: KafkaOptions = {}): Promise<Engine> {
+export async function startKafka(options: KafkaOptions = {}): Promise<Engine> {
+  const { user, tls, from, advertised } = options;
   const libraries = join(await fetchKafka(engineVersions.kafka), 'lib', '*');
   const java = ['java', '-Xmx512m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1', '-cp', libraries];
   return startEngine({
@@ -40,7 +38,7 @@ export async function startKafka({
     prepare: async (folder, [port, controller]) => {
       await writeFile(
         join(folder, 'server.properties'),
-        settings(folder, Number(port), Number(controller), user, guests, await advertised?.(Number(port))),
+        settings(folder, Number(port), Number(controller), options, await advertised?.(Number(port))),
       );
       await writeFile(join(folder, 'log4j2.properties'), logging);
       if (from !== undefined) {
@@ -60,14 +58,22 @@ export async function startKafka({
       ...['kafka.Kafka', join(folder, 'server.properties')],
     ],
     url: ([port]) => `127.0.0.1:${String(port)}`,
-    answers: (url) => brokerAnswers(url, user),
+    answers: (url) => brokerAnswers(url, user, tls),
   });
 }
 
 /** Throws where no broker of a list answers that it leads a cluster. */
-export async function brokerAnswers(brokers: string, user?: KafkaUser): Promise<void> {
-  const sasl = user === undefined ? {} : { sasl: { mechanism: 'plain' as const, ...user } };
-  const kafka = kafkaClient({ brokers: brokers.split(','), ...sasl }, 'engines of tests', silentLog);
+export async function brokerAnswers(
+  brokers: string,
+  user?: KafkaUser,
+  tls?: KafkaOptions['tls'],
+): Promise<void> {
+  const settings = {
+    brokers: brokers.split(','),
+    ...(user === undefined ? {} : { sasl: { mechanism: 'plain' as const, ...user } }),
+    ...(tls === undefined ? {} : { tls: { ca: tls.cert } }),
+  };
+  const kafka = kafkaClient(settings, 'engines of tests', silentLog);
   const admin = kafka.admin({ retry: { retries: 0 } });
   try {
     await admin.connect();
@@ -82,11 +88,10 @@ function settings(
   folder: string,
   port: number,
   controller: number,
-  user: KafkaUser | undefined,
-  guests: readonly KafkaUser[],
+  { user, guests = [], tls }: KafkaOptions,
   advertised = `127.0.0.1:${String(port)}`,
 ): string {
-  const listener = user === undefined ? 'PLAINTEXT' : 'SASL_PLAINTEXT';
+  const listener = `${user === undefined ? '' : 'SASL_'}${tls === undefined ? 'PLAINTEXT' : 'SSL'}`;
   return [
     'process.roles=broker,controller',
     'node.id=1',
@@ -104,12 +109,24 @@ function settings(
     'transaction.state.log.replication.factor=1',
     'transaction.state.log.min.isr=1',
     'auto.create.topics.enable=false',
-    ...(user === undefined ? [] : saslSettings(user, guests)),
+    ...(tls === undefined ? [] : tlsSettings(tls)),
+    ...(user === undefined ? [] : saslSettings(listener, user, guests)),
     '',
   ].join('\n');
 }
 
-function saslSettings(user: KafkaUser, guests: readonly KafkaUser[]): readonly string[] {
+function tlsSettings({ cert, key }: NonNullable<KafkaOptions['tls']>): readonly string[] {
+  const line = (text: string): string => text.trim().replaceAll(/\r?\n/g, '\\n');
+  return [
+    'ssl.keystore.type=PEM',
+    `ssl.keystore.certificate.chain=${line(cert)}`,
+    `ssl.keystore.key=${line(key)}`,
+    'ssl.truststore.type=PEM',
+    `ssl.truststore.certificates=${line(cert)}`,
+  ];
+}
+
+function saslSettings(listener: string, user: KafkaUser, guests: readonly KafkaUser[]): readonly string[] {
   const { username, password } = user;
   const login = 'org.apache.kafka.common.security.plain.PlainLoginModule required';
   const known = [user, ...guests].map((one) => `user_${one.username}="${one.password}"`).join(' ');
@@ -117,7 +134,7 @@ function saslSettings(user: KafkaUser, guests: readonly KafkaUser[]): readonly s
   return [
     'sasl.enabled.mechanisms=PLAIN',
     'sasl.mechanism.inter.broker.protocol=PLAIN',
-    `listener.name.sasl_plaintext.plain.sasl.jaas.config=${login} ${own} ${known};`,
+    `listener.name.${listener.toLowerCase()}.plain.sasl.jaas.config=${login} ${own} ${known};`,
     // The controller's own listener is without credentials.
     ...(guests.length === 0
       ? []

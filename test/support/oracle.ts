@@ -175,6 +175,19 @@ async function nothingIsStuck(database: Database): Promise<readonly string[]> {
   return rows.map(({ what }) => what);
 }
 
+/** Ids of the requests to scrape that are on their topic. */
+export async function requestsOnTopic(databaseUrl: string, env?: EnginesEnv): Promise<readonly string[]> {
+  const database = openDatabase({ url: databaseUrl, applicationName: 'oracle', log: silentLog });
+  const topics = topicsOf(database, env);
+  try {
+    const messages = await readTopic(topics, scrapeRequestsTopic);
+    return messages.flatMap(({ headers }) => headers['ce_id'] ?? []);
+  } finally {
+    await topics.close();
+    await database.close();
+  }
+}
+
 /** All messages of a topic, by a group of its own. */
 async function readTopic(topics: Topics, topic: string): Promise<readonly InMessage[]> {
   const group = `oracle ${crypto.randomUUID()}`;
@@ -198,5 +211,6 @@ async function readTopic(topics: Topics, topic: string): Promise<readonly InMess
   );
   reading.abort();
   await running;
+  await topics.forget(topic, group);
   return messages.toSorted((a, b) => a.partition - b.partition || a.offset - b.offset);
 }

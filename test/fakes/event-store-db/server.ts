@@ -1,7 +1,6 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { generate } from 'selfsigned';
 import {
   Server,
   ServerCredentials,
@@ -38,6 +37,7 @@ import {
   streamDeleted,
   tooLarge,
 } from './messages.ts';
+import { ownCertificate } from '../../support/certificate.ts';
 import { readEvents } from './reading.ts';
 import {
   storedLog,
@@ -230,14 +230,14 @@ export async function startStandIn(options: StandInOptions = {}): Promise<StandI
       );
     },
   });
-  const tls = credentials === undefined ? undefined : await certificate();
+  const tls = credentials === undefined ? undefined : await ownCertificate();
   const port = await new Promise<number>((resolve, reject) => {
     server.bindAsync(
       `127.0.0.1:${String(options.port ?? 0)}`,
       tls === undefined
         ? ServerCredentials.createInsecure()
         : ServerCredentials.createSsl(null, [
-            { cert_chain: Buffer.from(tls.cert), private_key: Buffer.from(tls.private) },
+            { cert_chain: Buffer.from(tls.cert), private_key: Buffer.from(tls.key) },
           ]),
       (error, bound) => {
         if (error === null) resolve(bound);
@@ -262,15 +262,4 @@ export async function startStandIn(options: StandInOptions = {}): Promise<StandI
       if (folder !== undefined) await rm(folder, { recursive: true, force: true });
     },
   };
-}
-
-/** A certificate for localhost that vouches for itself. */
-async function certificate(): Promise<Readonly<{ cert: string; private: string }>> {
-  return generate([{ name: 'commonName', value: 'localhost' }], {
-    keyType: 'ec',
-    extensions: [
-      { name: 'basicConstraints', cA: true },
-      { name: 'subjectAltName', altNames: [{ type: 2, value: 'localhost' }] },
-    ],
-  });
 }
