@@ -62,13 +62,17 @@ export function translateKafkaError(error: unknown): DaybookError {
   });
 }
 
-/** Whether brokers have no such topic. Where the client has tried that often enough it says so by the cause alone. */
-export function isTopicGone(error: unknown): boolean {
-  const { type, cause } = error as { type?: string; cause?: unknown };
-  return type === topicGone || (cause instanceof Error && isTopicGone(cause));
-}
+/** Whether brokers have no such topic. */
+export const isTopicGone = (error: unknown): boolean => isOfType('UNKNOWN_TOPIC_OR_PARTITION', error);
 
-const topicGone = 'UNKNOWN_TOPIC_OR_PARTITION';
+/** Whether the coordinator of a group was given its part of the groups just now. */
+export const isGroupLoading = (error: unknown): boolean => isOfType('GROUP_LOAD_IN_PROGRESS', error);
+
+/** Where the client has tried often enough it says so by the cause alone. */
+function isOfType(wanted: string, error: unknown): boolean {
+  const { type, cause } = error as { type?: string; cause?: unknown };
+  return type === wanted || (cause instanceof Error && isOfType(wanted, cause));
+}
 
 function saysOf(type: string): string {
   if (hopeless.has(type)) return 'Kafka refuses a message.';

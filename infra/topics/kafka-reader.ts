@@ -1,11 +1,10 @@
 import { randomUUID } from 'node:crypto';
-import { DaybookError } from '@daybook/kernel/errors.ts';
 import type { Log } from '@daybook/kernel/ports/outside.ts';
 import type { InMessage } from '@daybook/kernel/ports/topics.ts';
 import type { Batch, Consumer, IHeaders, Kafka, KafkaMessage } from 'kafkajs';
-import { reasonOf, untilDone } from '../runtime/loop.ts';
+import { reasonOf, rest, untilDone } from '../runtime/loop.ts';
 import type { Ends } from './kafka-admin.ts';
-import { isTopicGone, translateKafkaError } from './kafka-client.ts';
+import { isGroupLoading, isTopicGone, translateKafkaError } from './kafka-client.ts';
 import { topicLost } from './topic-engine.ts';
 
 /** Reads one topic ahead of those who ask, within bounds. */
@@ -63,6 +62,10 @@ const complainEveryMs = 10_000;
 
 const closeTimeoutMs = 5_000;
 
+/** A coordinator that is loading, as each does at first, is asked again without a word so often and after so many milliseconds. */
+const mostLoads = 30;
+const loadMs = 100;
+
 /** A request for more waits so long at the broker, in milliseconds: so long a partition that is taken up may wait. */
 const waitMs = 200;
 
@@ -90,15 +93,28 @@ export function kafkaReader({
   }
 
   async function open(): Promise<void> {
+    for (let loads = 1; !closing.signal.aborted; loads += 1) {
+      try {
+        await join();
+        return;
+      } catch (error) {
+        if (isTopicGone(error)) throw topicLost(topic, error);
+        if (loads === mostLoads || !isGroupLoading(error)) throw translateKafkaError(error);
+        await rest(loadMs, closing.signal);
+      }
+    }
+  }
+
+  async function join(): Promise<void> {
     const own = kafka.consumer({
       groupId: `${group}.reader.${randomUUID()}`,
       maxWaitTimeInMs: waitMs,
       allowAutoTopicCreation: false,
       retry: { retries: 5, maxRetryTime: 1_000, restartOnFailure: () => Promise.resolve(false) },
     });
-    let crashed = false as boolean;
+    let crash: unknown = null;
     own.on(own.events.CRASH, ({ payload: { error } }) => {
-      crashed = true;
+      crash = error;
       if (consumer !== own) return;
       log.warn('Reading from Kafka stopped and begins anew.', reasonOf(error));
       consumer = null;
@@ -116,10 +132,10 @@ export function kafkaReader({
             payload.resolveOffset(offset);
           }),
       });
-      if (crashed) throw new DaybookError('unavailable', 'Reading from Kafka stopped.', { retry: 'later' });
+      if (crash !== null) throw crash as Error;
     } catch (error) {
       await own.disconnect().catch(() => undefined);
-      throw isTopicGone(error) ? topicLost(topic, error) : translateKafkaError(error);
+      throw error;
     }
     consumer = own;
     for (const [partition, part] of parts) seek(partition, part);

@@ -23,8 +23,6 @@ export const engines = {
 
 export type EngineName = keyof typeof engines;
 
-export const isEngineName = (name: string): name is EngineName => name in engines;
-
 /** Environment variable by which the run tells its workers why an engine is not there. */
 const absenceOf = (name: EngineName): string => `DAYBOOK_TEST_NO_${name.toUpperCase()}`;
 

@@ -1,10 +1,24 @@
 /** `npm run engines -- up kafka registry`: runs engines until it is told to stop, and prints the variables that name them. */
-import { engines, isEngineName, type EngineName } from './shared.ts';
+import { startStandIn } from '../fakes/event-store-db/server.ts';
+import { engines } from './shared.ts';
+
+/** What may be named; the stand-in for EventStoreDB only where it is, and what it holds ends with it. */
+const known = {
+  ...engines,
+  'eventstoredb-standin': {
+    variable: 'EVENTSTORE_URL',
+    lacking: () => Promise.resolve(null),
+    start: () => startStandIn(),
+  },
+} as const;
+type Name = keyof typeof known;
+const isName = (name: string): name is Name => name in known;
 
 const [verb, ...names] = process.argv.slice(2);
-const unknown = names.filter((name) => !isEngineName(name));
+const unknown = names.filter((name) => !isName(name));
 if (verb !== 'up' || unknown.length > 0) {
-  process.stderr.write(`Usage: npm run engines -- up [${Object.keys(engines).join('] [')}]\n`);
+  const complaint = unknown.length === 0 ? '' : `There is no engine ${unknown.join(', ')}.\n`;
+  process.stderr.write(`${complaint}Usage: npm run engines -- up [${Object.keys(known).join('] [')}]\n`);
   process.exit(2);
 }
 
@@ -15,16 +29,16 @@ const told = new Promise<void>((done) => {
     });
   }
 });
-const chosen: EngineName[] = [];
-for (const name of (names.length === 0 ? Object.keys(engines) : names).filter(isEngineName)) {
-  const reason = await engines[name].lacking();
+const chosen: Name[] = [];
+for (const name of (names.length === 0 ? Object.keys(engines) : names).filter(isName)) {
+  const reason = await known[name].lacking();
   if (reason === null) chosen.push(name);
   else process.stderr.write(`${name}: ${reason}.\n`);
   if (reason !== null && names.length > 0) process.exit(1);
 }
 if (chosen.length === 0) process.exit(1);
 const starting = Promise.allSettled(
-  chosen.map(async (name) => ({ variable: engines[name].variable, engine: await engines[name].start() })),
+  chosen.map(async (name) => ({ variable: known[name].variable, engine: await known[name].start() })),
 );
 const outcomes = await starting;
 const running = outcomes.flatMap((outcome) => (outcome.status === 'fulfilled' ? [outcome.value] : []));
