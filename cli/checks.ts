@@ -5,7 +5,7 @@ import { connect, createServer } from 'node:net';
 import { join } from 'node:path';
 import { loadConfig, type Environment } from '@daybook/infra/config/load.ts';
 import { daybookSettings, type DaybookConfig } from '@daybook/infra/config/settings.ts';
-import { openDatabase, translateDatabaseError } from '@daybook/infra/database/database.ts';
+import { openDatabase, translateDatabaseError, type Database } from '@daybook/infra/database/database.ts';
 import { runningEmbeddedPostgres } from '@daybook/infra/database/embedded.ts';
 import { embeddedAvailable } from '@daybook/infra/database/server-programs.ts';
 import { pendingMigrations } from '@daybook/infra/database/migrate.ts';
@@ -78,8 +78,9 @@ export async function checkDatabase(config: DaybookConfig, folder: string, log: 
 
 /** A database that is there. @param which as people know it */
 export async function checkDatabaseAt(url: string, which: string, log: Log): Promise<Finding> {
-  const database = openDatabase({ url, poolSize: 1, applicationName: 'daybook doctor', log });
+  let database: Database | undefined;
   try {
+    database = openDatabase({ url, poolSize: 1, applicationName: 'daybook doctor', log });
     const { rows } = await database.pool.query<{ server_version: string }>('show server_version');
     const pending = await pendingMigrations(database);
     const says = `PostgreSQL ${rows[0]?.server_version ?? ''} (${which})`;
@@ -91,15 +92,18 @@ export async function checkDatabaseAt(url: string, which: string, log: Log): Pro
           'The next start brings them, or "daybook migrate".',
         );
   } catch (error) {
-    return wrong('Database', told(error), 'Start it, or correct DATABASE_URL.');
+    const [says = '', todo = 'Start it, or correct DATABASE_URL.'] = told(error);
+    return wrong('Database', says, todo);
   } finally {
-    await database.close();
+    await database?.close();
   }
 }
 
-/** Why the database does not answer, on one line. */
-function told(error: unknown): string {
-  return tell(translateDatabaseError(error)).sentence.split('\n', 1)[0] ?? '';
+/** Why the database does not answer, on one line, and what to do where that is known. */
+function told(error: unknown): readonly string[] {
+  const [says = '', ...rest] = tell(translateDatabaseError(error)).sentence.split('\n');
+  const todo = rest.find((line) => line.startsWith('→ '));
+  return [says, ...(todo === undefined ? [] : [todo.slice(2)])];
 }
 
 /** The port of the interface. */

@@ -195,7 +195,7 @@ describe('a start with much that is wrong', () => {
       /EventStoreDB cannot be reached\./,
       /KAFKA_BROKERS is given without SCHEMA_REGISTRY_URL/,
       /Kafka cannot be reached/,
-      /→ Start it, or correct DATABASE_URL\./,
+      /→ Create it, or correct the name at the end of DATABASE_URL\./,
       /→ Start it, or correct EVENTSTORE_URL\./,
       /→ Start it, or correct KAFKA_BROKERS/,
     ];

@@ -36,10 +36,7 @@ const answerLimitMs = 5_000;
 /** Looks at log, registry and topics at once; changes nothing that was there. */
 export async function checkEngines(options: EngineCheckOptions): Promise<readonly Finding[]> {
   const { databaseUrl, log } = options;
-  const database =
-    databaseUrl === undefined
-      ? undefined
-      : openDatabase({ url: databaseUrl, poolSize: 2, applicationName: name, log });
+  const database = openedAt(databaseUrl, log);
   try {
     const migrated = database !== undefined && (await isMigrated(database));
     const known = migrated ? database : undefined;
@@ -51,6 +48,16 @@ export async function checkEngines(options: EngineCheckOptions): Promise<readonl
     return found.flat();
   } finally {
     await database?.close();
+  }
+}
+
+/** That a URL can never work is another check's to say. */
+function openedAt(url: string | undefined, log: Log): Database | undefined {
+  if (url === undefined) return undefined;
+  try {
+    return openDatabase({ url, poolSize: 2, applicationName: name, log });
+  } catch {
+    return undefined;
   }
 }
 

@@ -1,4 +1,5 @@
 /** Failures as sentences for people, with what to do and the exit code that says the same to scripts. */
+import { toldFailure } from '@daybook/infra/database/connection.ts';
 import { isDaybookError, type DaybookError, type ErrorCode } from '@daybook/kernel/errors.ts';
 
 /**
@@ -59,7 +60,7 @@ function tellPlatform(error: DaybookError): Told {
     }
   }
   if (code === 'configuration-invalid') {
-    return { sentence: `${message}${settingsHint(error)}`, code: exitCodes.configuration };
+    return { sentence: `${message}${remedy(error)}${settingsHint(error)}`, code: exitCodes.configuration };
   }
   if (code === 'partition-mismatch') return { sentence: message, code: exitCodes.configuration };
   if (toldByItself.has(code)) {
@@ -67,12 +68,17 @@ function tellPlatform(error: DaybookError): Told {
   }
   if (code === 'data-folder-unusable') return { sentence: message, code: exitCodes.folder };
   if (code === 'unavailable' || code === 'timeout') {
-    return {
-      sentence: `${message}${reason(error)}\nIs it up, and does the configuration name it? "daybook doctor" looks closer.`,
-      code: exitCodes.failed,
-    };
+    return { sentence: `${message}${reason(error)}${remedy(error) || lookCloser}`, code: exitCodes.failed };
   }
   return { sentence: `${message}${reason(error)} (${code})`, code: exitCodes.failed };
+}
+
+const lookCloser = '\nIs it up, and does the configuration name it? "daybook doctor" looks closer.';
+
+/** What to do about it, on a line of its own; empty where that is not known. */
+function remedy(error: DaybookError): string {
+  const todo = error.fields['todo'] ?? toldFailure(error)?.todo;
+  return todo === undefined ? '' : `\n→ ${String(todo)}`;
 }
 
 /** Where settings are described; what else does not fit says itself what to do. */
@@ -81,13 +87,21 @@ function settingsHint({ fields }: DaybookError): string {
   return '\nSee docs/reference/configuration.md for every variable; "daybook doctor" checks them.';
 }
 
-/** The innermost message of what caused it. */
-function reason(error: Error): string {
+/** The innermost message of what caused it; of several causes at once, each one's. */
+function reason(error: DaybookError): string {
+  if (toldFailure(error)?.complete === true) return '';
   let cause: unknown = error.cause;
   let text = '';
   while (cause instanceof Error) {
-    if (cause.message !== '') text = ` ${cause.message}`;
+    const message = cause instanceof AggregateError ? messagesOf(cause) : cause.message;
+    if (message !== '') text = ` ${message}`;
     cause = cause.cause;
   }
   return text;
+}
+
+/** Node tells of every address of a host that it tried, and of them together nothing. */
+function messagesOf({ errors, message }: AggregateError): string {
+  const each = errors.map((error) => (error instanceof Error ? error.message : '')).filter(Boolean);
+  return each.length === 0 ? message : each.join(', ');
 }

@@ -1,4 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
+import { translateDatabaseError } from '@daybook/infra/database/database.ts';
 import { DaybookError, errorCodes, type ErrorCode } from '@daybook/kernel/errors.ts';
 import { exitCodes, tell } from './sentences.ts';
 
@@ -24,6 +25,19 @@ describe('what a failure tells', () => {
       cause: new Error('connect ECONNREFUSED'),
     });
     expect(tell(error).sentence).toContain('ECONNREFUSED');
+  });
+
+  test('of a host with several addresses each one is told, and what to do', () => {
+    const each = ['connect ECONNREFUSED ::1:5432', 'connect ECONNREFUSED 127.0.0.1:5432'];
+    const cause = Object.assign(new AggregateError(each.map((text) => new Error(text))), {
+      code: 'ECONNREFUSED',
+    });
+    const { sentence } = tell(translateDatabaseError(cause));
+    expect(sentence).toMatch(
+      /^The database cannot be reached\. connect .*::1:5432, connect .*127\.0\.0\.1:5432\n→ /,
+    );
+    const other = new DaybookError('unavailable', 'EventStoreDB cannot be reached.', { cause });
+    expect(tell(other).sentence).not.toContain('DATABASE_URL');
   });
 
   test('settings are told where they are described, and nothing else is', () => {

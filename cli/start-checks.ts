@@ -1,7 +1,12 @@
 /** What keeps Daybook from starting, all of it in one message: that of the doctor. */
 import { environment } from '@daybook/infra/config/environment.ts';
 import { loadConfig, type Environment } from '@daybook/infra/config/load.ts';
-import { daybookSettings, type ConfigOf, type SettingsSchema } from '@daybook/infra/config/settings.ts';
+import {
+  daybookSettings,
+  type ConfigOf,
+  type DaybookConfig,
+  type SettingsSchema,
+} from '@daybook/infra/config/settings.ts';
 import { pinoLog } from '@daybook/infra/logging/pino-log.ts';
 import { DaybookError, isDaybookError } from '@daybook/kernel/errors.ts';
 import { checkDatabaseAt } from './checks.ts';
@@ -12,11 +17,11 @@ import type { Finding } from './finding.ts';
 const quiet = pinoLog({ level: 'silent' });
 
 /**
- * Looks at the engines that are named before anything is opened or migrated. Where all is in one PostgreSQL, opening it
- * tells as much.
+ * Looks at the engines that are named before anything is opened or migrated. A PostgreSQL of our own was started a moment
+ * ago.
  * @throws `configuration-invalid` with all that is to be mended
  */
-export async function expectEngines(config: EngineConfig, databaseUrl: string): Promise<void> {
+export async function expectEngines(config: StartConfig, databaseUrl: string): Promise<void> {
   if (!namesEngines(config)) return;
   const problems = await problemsOf(config, databaseUrl);
   if (problems.length > 0) throw refusal([], problems);
@@ -58,8 +63,13 @@ function part<S extends SettingsSchema>(schema: S, env: Environment): ConfigOf<S
   }
 }
 
-function namesEngines({ eventStore, registry, kafka }: EngineConfig): boolean {
-  return eventStore?.url !== undefined || registry?.url !== undefined || (kafka?.brokers.length ?? 0) > 0;
+type StartConfig = EngineConfig & Pick<DaybookConfig, 'database'>;
+
+function namesEngines({ database, eventStore, registry, kafka }: StartConfig): boolean {
+  return (
+    [database, eventStore, registry].some((part) => part?.url !== undefined) ||
+    (kafka?.brokers.length ?? 0) > 0
+  );
 }
 
 async function problemsOf(

@@ -5,7 +5,7 @@ import { startProxy } from '@daybook/test/support/proxy.ts';
 import { silentLog } from '@daybook/test/support/silent-log.ts';
 import { migrate, pendingMigrations } from './migrate.ts';
 import { queryRole } from '../runtime/read-models.ts';
-import { openDatabase, instant, translateDatabaseError, type Database } from './database.ts';
+import { openDatabase, instant, translateDatabaseError, withoutSettings, type Database } from './database.ts';
 
 let fresh: Awaited<ReturnType<typeof freshDatabase>>;
 let database: Database;
@@ -113,6 +113,26 @@ describe('a database', () => {
       await proxy.close();
     }
   });
+
+  test.each([
+    [{ code: 'EPIPE', message: 'write EPIPE' }, {}],
+    [{ code: '28P01', message: 'password authentication failed for user "ada"' }, { sqlState: '28P01' }],
+    [{ code: '3D000', message: 'database "acme" does not exist' }, { sqlState: '3D000' }],
+    [{ message: 'The server does not support SSL connections' }, {}],
+  ])('a connection that cannot be had is for later, and names nobody: %j', ({ message, ...more }, fields) => {
+    const told = translateDatabaseError(Object.assign(new Error(message), more));
+    expect(told).toMatchObject({ code: 'unavailable', retry: 'later', fields });
+    expect(told.message).not.toMatch(/ada|acme/);
+  });
+
+  test.each(['prefer', 'require', 'verify-ca'])(
+    'takes sslmode=%s for verify-full, as it always was',
+    (mode) => {
+      const url = `postgres://ada@db/acme?sslmode=${mode}`;
+      expect(withoutSettings(url).url).toBe('postgres://ada@db/acme?sslmode=verify-full');
+      expect(withoutSettings(`${url}&uselibpqcompat=true`).url).toContain(`sslmode=${mode}`);
+    },
+  );
 
   test('calls a connection lost during commit unknown', () => {
     const lost = new Error('Connection terminated unexpectedly');

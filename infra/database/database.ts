@@ -2,6 +2,7 @@ import knexFactory, { type Knex } from 'knex';
 import pg from 'pg';
 import { DaybookError } from '@daybook/kernel/errors.ts';
 import type { Log } from '@daybook/kernel/ports/outside.ts';
+import { connectionFailure, expectUsable, LeavingClient } from './connection.ts';
 
 /** A PostgreSQL database: plain `pg` for hot paths, knex for ordinary queries. Both share nothing but the URL. */
 export type Database = Readonly<{
@@ -61,7 +62,7 @@ const answerMarginMs = 2_000;
 
 /**
  * What a URL says of settings and of the name, apart from it: the driver would let it win over ours, role and time zone
- * among them.
+ * among them. Every mode that demands TLS is `verify-full`, as the driver takes them until it takes them for less.
  */
 export function withoutSettings(url: string): Readonly<{ url: string; settings: readonly string[] }> {
   if (!URL.canParse(url)) return { url, settings: [] };
@@ -69,12 +70,16 @@ export function withoutSettings(url: string): Readonly<{ url: string; settings: 
   const settings = parsed.searchParams.getAll('options').slice(-1);
   for (const name of ['options', 'application_name', 'fallback_application_name'])
     parsed.searchParams.delete(name);
+  const demanded = /^(prefer|require|verify-ca)$/.test(parsed.searchParams.get('sslmode') ?? '');
+  if (demanded && !parsed.searchParams.has('uselibpqcompat'))
+    parsed.searchParams.set('sslmode', 'verify-full');
   return { url: parsed.href, settings };
 }
 
-/** Opens a database. Connects at first use. */
+/** Opens a database. Connects at first use. @throws `configuration-invalid` for a URL that can never work */
 export function openDatabase(options: DatabaseOptions): Database {
   const { statementTimeoutMs = 30_000 } = options;
+  expectUsable(options.url);
   const { url, settings: ofUrl } = withoutSettings(options.url);
   const settings = [
     // Of two settings of one name the later one counts: ours.
@@ -100,6 +105,7 @@ export function openDatabase(options: DatabaseOptions): Database {
     max: options.poolSize ?? 10,
     idleTimeoutMillis: 30_000,
     pipeline: options.pipeline ?? false,
+    Client: LeavingClient,
   });
   // The pool listens to idle connections alone: one that dies in somebody's hands between two statements would end the
   // process. Whoever has it learns of it by the next statement.
@@ -180,12 +186,20 @@ const passing: Readonly<Record<string, 'now' | 'later'>> = {
 
 /**
  * The one place that turns driver errors into the platform's. A connection lost during commit is `timeout`, since
- * nobody knows what became of it; what PostgreSQL refuses for a reason that will not pass is a bug: `never`.
+ * nobody knows what became of it; one that cannot be had, for whatever reason, is for later; what PostgreSQL refuses for a reason that will not pass is a bug: `never`.
  */
 export function translateDatabaseError(error: unknown, stage?: 'commit'): DaybookError {
   if (error instanceof DaybookError) return error;
   const { code } = error as { code?: unknown };
-  if (typeof code === 'string' && /^[0-9A-Z]{5}$/.test(code)) return refused(code, error);
+  // Codes of sockets such as EPIPE look the same.
+  const sqlState =
+    typeof code === 'string' && /^[0-9A-Z]{5}$/.test(code) && !socketCodes.has(code) ? code : undefined;
+  const failure = stage === 'commit' ? undefined : connectionFailure(error);
+  if (failure !== undefined) {
+    const fields = sqlState === undefined ? {} : { sqlState };
+    return new DaybookError('unavailable', failure.says, { retry: 'later', fields, cause: error });
+  }
+  if (sqlState !== undefined) return refused(sqlState, error);
   if (isUnanswered(error)) {
     return new DaybookError('timeout', 'The database does not answer.', { retry: 'later', cause: error });
   }
