@@ -1,4 +1,4 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { DaybookConfig } from '@daybook/infra/config/settings.ts';
 import { freshDatabase } from '@daybook/test/support/postgres.ts';
+import { startDaybook } from '@daybook/test/support/processes.ts';
 import { silentLog } from '@daybook/test/support/silent-log.ts';
 import {
   checkChromium,
@@ -98,6 +99,14 @@ describe('the doctor', () => {
   test('misses a browser that is not where it should be', () => {
     expect(checkChromium(configOf({ CHROMIUM_PATH: '/nowhere' })).verdict).toBe('note');
   });
+
+  test('writes nothing into the folder it looks at', async () => {
+    const own = await mkdtemp(join(folder, 'own-'));
+    await writeFile(join(own, 'version.json'), '{"format":1}\n');
+    const run = startDaybook(['doctor', '--port', '0'], { DAYBOOK_DATA: own });
+    expect(await run.ended).toBe(0);
+    expect(await readdir(own)).toEqual(['version.json']);
+  }, 30_000);
 
   test('says what to do under what it found', () => {
     const text = lines({ about: 'Port', verdict: 'note', says: 'is in use', todo: 'Choose another.' }, false);

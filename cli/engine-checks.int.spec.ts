@@ -108,6 +108,8 @@ describe('engines', () => {
     expect(wrongs(other)).toEqual([
       expect.stringMatching(/consumers of another log.* → Name the log that belongs to it/),
     ]);
+    // Nobody looked into it with more than a look: it may be the log of somebody else.
+    expect([...store.calls.keys()]).toEqual(['read']);
     expect(wrongs(await found({}, fresh.url))).toEqual(wrongs(other));
     const own = eventStoreDb({ url: store.url, name: 'test' });
     closers.push(() => own.close());

@@ -1,4 +1,3 @@
-import { existsSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -44,12 +43,10 @@ export async function doctor(options: CommonOptions): Promise<ExitCode> {
 async function examine(folder: string, env: Environment): Promise<readonly Finding[]> {
   const log = pinoLog({ level: 'silent' });
   const first = [checkNode(process.versions.node), await checkFolder(folder)];
-  // Development secrets are made where they are missing; a folder that is not there yet is left so.
-  const made = existsSync(join(folder, 'version.json'))
-    ? undefined
-    : await mkdtemp(join(tmpdir(), 'daybook-doctor-'));
-  const { finding, config } = checkConfiguration(made === undefined ? env : { ...env, DAYBOOK_DATA: made });
-  if (made !== undefined) await rm(made, { recursive: true, force: true });
+  // Development secrets are made where they are missing: those of the check are thrown away.
+  const made = await mkdtemp(join(tmpdir(), 'daybook-doctor-'));
+  const { finding, config } = checkConfiguration({ ...env, DAYBOOK_DATA: made });
+  await rm(made, { recursive: true, force: true });
   const given = databaseUrlIn(env);
   const databaseUrl = given ?? (await runningEmbeddedPostgres(join(folder, 'postgres')));
   const engines = await checkEngines({ config: config ?? engineConfig(env), databaseUrl, log });

@@ -15,14 +15,17 @@ export type MismatchKind = 'otherLog' | 'otherEpoch' | 'shorter' | 'rewritten';
 
 /** What the log is, and what its consumers know of it. */
 export type LogComparison = Readonly<{
-  identity: LogIdentity;
   followed: FollowedLog | undefined;
   /** The furthest that any consumer is. */
   consumed: Position;
   /** The event there; null where there is none. */
   consumedId: string | null;
-  mismatch: MismatchKind | null;
-}>;
+}> &
+  (
+    | Readonly<{ identity: LogIdentity; mismatch: MismatchKind | null }>
+    /** A log that was given no identity, beside consumers that follow one which was. */
+    | Readonly<{ identity: undefined; mismatch: 'otherLog' }>
+  );
 
 /** Positions of the relay and of all that read the log. Those of other topics keep ids instead. */
 const furthest = `
@@ -31,11 +34,12 @@ const furthest = `
 
 /**
  * Compares the log with what its consumers took in: four look-ups by key. What they took in is read first, so that a log
- * that grows meanwhile is never taken for one that is behind them.
+ * that grows meanwhile is never taken for one that is behind them. A log is given its identity only where nobody follows
+ * any yet: one that consumers of another are held against may be somebody else's, and nothing is written to it.
  * @throws `unavailable` · `timeout`
  */
 export async function compareLog(
-  eventStore: Pick<EventStore, 'at' | 'identity'>,
+  eventStore: Pick<EventStore, 'at' | 'identity' | 'knownIdentity'>,
   { pool }: Pick<Database, 'pool'>,
 ): Promise<LogComparison> {
   const { rows } = await pool.query<{ position: Position }>(furthest, [beginning]).catch((error: unknown) => {
@@ -43,24 +47,22 @@ export async function compareLog(
   });
   const consumed = rows[0]?.position ?? beginning;
   const followed = await readFollowedLog(pool);
-  const identity = await eventStore.identity();
+  const identity = await (followed === undefined ? eventStore.identity() : eventStore.knownIdentity());
   const idAt = async (position: Position): Promise<string | null> =>
     position === beginning ? null : ((await eventStore.at(position))?.id ?? null);
   const consumedId = await idAt(consumed);
   const witnessId =
     followed === undefined || followed.position === consumed ? consumedId : await idAt(followed.position);
-  const mismatch = mismatchOf({ identity, followed, consumed, consumedId, witnessId });
-  return { identity, followed, consumed, consumedId, mismatch };
+  const found = { followed, consumed, consumedId };
+  if (identity === undefined) return { ...found, identity, mismatch: 'otherLog' };
+  return { ...found, identity, mismatch: mismatchOf({ ...found, identity, witnessId }) };
 }
 
+type Compared = Pick<LogComparison, 'followed' | 'consumed' | 'consumedId'> &
+  Readonly<{ identity: LogIdentity; witnessId: string | null }>;
+
 /** What is wrong with a log, if anything is; pure. */
-export function mismatchOf({
-  identity,
-  followed,
-  consumed,
-  consumedId,
-  witnessId,
-}: Omit<LogComparison, 'mismatch'> & Readonly<{ witnessId: string | null }>): MismatchKind | null {
+function mismatchOf({ identity, followed, consumed, consumedId, witnessId }: Compared): MismatchKind | null {
   if (followed !== undefined && followed.log !== identity.log) return 'otherLog';
   if (followed !== undefined && followed.epoch !== identity.epoch) return 'otherEpoch';
   if (consumed > beginning && consumedId === null) return 'shorter';
@@ -74,13 +76,13 @@ export function mismatchOf({
  * @throws `log-mismatch` where it is another log than that of the database's consumers · `unavailable`
  */
 export async function expectOwnLog(
-  eventStore: Pick<EventStore, 'identity'>,
+  eventStore: Pick<EventStore, 'knownIdentity'>,
   { pool }: Pick<Database, 'pool'>,
 ): Promise<void> {
   const followed = await readFollowedLog(pool);
   if (followed === undefined) return;
-  const { log } = await eventStore.identity();
-  if (log !== followed.log) throw logMismatch('otherLog');
+  const identity = await eventStore.knownIdentity();
+  if (identity?.log !== followed.log) throw logMismatch('otherLog');
 }
 
 const sentences: Readonly<Record<MismatchKind, string>> = {

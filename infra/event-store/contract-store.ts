@@ -40,6 +40,7 @@ export function contractStore(store: EventStore, vault: Vault): EventStore {
       return event === undefined ? undefined : toCurrent(event);
     },
     identity: () => store.identity(),
+    knownIdentity: () => store.knownIdentity(),
     close: () => store.close(),
   };
 }

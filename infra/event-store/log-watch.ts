@@ -16,7 +16,7 @@ export type LogWatch = Readonly<{
 }>;
 
 export type LogWatchOptions = Readonly<{
-  eventStore: Pick<EventStore, 'at' | 'identity'>;
+  eventStore: Pick<EventStore, 'at' | 'identity' | 'knownIdentity'>;
   database: Database;
   log: Log;
   /** How often the log is looked at, in milliseconds. Default 10 000. */

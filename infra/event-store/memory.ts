@@ -90,6 +90,7 @@ export function memoryEventStore(options: { log?: MemoryLog; now?: () => string 
     head: async () => toPosition(log.events.length),
     at: async (position) => log.events[fromPosition(position) - 1],
     identity: async () => log.identity,
+    knownIdentity: async () => log.identity,
     close: async () => {
       closing.abort();
     },

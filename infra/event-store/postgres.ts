@@ -114,6 +114,7 @@ export function postgresEventStore(options: PostgresEventStoreOptions): EventSto
       return event;
     },
     identity: () => logIdentity(database.pool),
+    knownIdentity: () => logIdentity(database.pool),
     close: async () => {
       closing.abort();
       await groups.close();

@@ -115,7 +115,7 @@ async function isFollowed({ database, from, to, fromDatabase }: MoveLogOptions):
     );
   }
   if (mismatch !== 'otherLog' || followed === undefined) throw logMismatch(mismatch);
-  // A stranger's log has another event there, and is not asked who it is: it would be given an identity.
+  // A stranger's log has another event there.
   const { position, eventId } = followed;
   const witness = position === beginning ? null : (await to.store.at(position))?.id;
   if (witness !== eventId) throw logMismatch(mismatch);

@@ -69,8 +69,11 @@ export interface EventStore {
    */
   at(position: Position): Promise<RecordedEvent | undefined>;
 
-  /** Given at creation; the epoch changes only by a restore or a recovery, when no store is open. */
+  /** Given at creation, or to whoever asks first; the epoch changes only by a restore or a recovery, when no store is open. */
   identity(): Promise<LogIdentity>;
+
+  /** As `identity`, and undefined for a log that was given none yet: asking changes nothing. */
+  knownIdentity(): Promise<LogIdentity | undefined>;
 
   /** Idempotent; ends subscriptions and waits for appends under way. */
   close(): Promise<void>;

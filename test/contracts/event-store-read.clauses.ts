@@ -163,6 +163,17 @@ export const readClauses: readonly Clause<EventStoreSubject>[] = [
     },
   },
   {
+    name: 'known-identity',
+    sentence: 'looking whether a log has an identity finds the one that it has, and gives it none',
+    run: async ({ store, another }) => {
+      const before = await store.knownIdentity();
+      assert.deepEqual(await another().knownIdentity(), before);
+      const identity = await store.identity();
+      assert.deepEqual(before ?? identity, identity);
+      for (const each of [store, another()]) assert.deepEqual(await each.knownIdentity(), identity);
+    },
+  },
+  {
     name: 'positions-are-printable',
     sentence:
       'positions are printable text whose code-unit order is the order of the log, also past powers of ten',

@@ -65,6 +65,11 @@ export const bentReaders: readonly BentStore[] = [
     },
   },
   {
+    name: 'knows its identity only where it was asked for it before',
+    caughtBy: 'known-identity',
+    make: () => (store) => ({ ...store, knownIdentity: () => Promise.resolve(undefined) }),
+  },
+  {
     name: 'goes on where the last reader stopped',
     caughtBy: 'stops-reading-ahead',
     make: () => {

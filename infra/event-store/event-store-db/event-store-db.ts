@@ -1,11 +1,11 @@
 import { BACKWARDS, END, excludeSystemEvents, FORWARDS, START } from '@eventstore/db-client';
 import { isDaybookError } from '@daybook/kernel/errors.ts';
 import { beginning, type Position, type StreamName } from '@daybook/kernel/event.ts';
-import type { EventStore, Pages, ReadOptions } from '@daybook/kernel/ports/event-store.ts';
+import type { EventStore, LogIdentity, Pages, ReadOptions } from '@daybook/kernel/ports/event-store.ts';
 import { makeAppends } from './appends.ts';
 import { connectTo } from './connection.ts';
 import { isInvalidPosition } from './errors.ts';
-import { identityStream, logIdentity } from './identity.ts';
+import { identityOf, identityStream, logIdentity } from './identity.ts';
 import { knownIds } from './known-ids.ts';
 import { isSystemEvent, logPosition, positionOf } from './recorded.ts';
 import { storedPages, type StoredPagesOptions } from './stored-pages.ts';
@@ -89,6 +89,12 @@ export function eventStoreDb({ url, name, answerLimitMs = 30_000 }: EventStoreDb
 
   const appends = makeAppends({ client, ids, read, answerLimitMs });
 
+  async function knownIdentity(): Promise<LogIdentity | undefined> {
+    const open: StoredPagesOptions['open'] = () =>
+      client.readStream(identityStream, { direction: BACKWARDS, fromRevision: END, maxCount: 1 });
+    return identityOf((await firstOf(readPages(open, { wanted: () => true })))?.data);
+  }
+
   return {
     append: (stream, expected, events) => appends.append(stream, expected, events),
     read,
@@ -131,12 +137,8 @@ export function eventStoreDb({ url, name, answerLimitMs = 30_000 }: EventStoreDb
         throw error;
       });
     },
-    identity: () =>
-      logIdentity(client, async () => {
-        const open: StoredPagesOptions['open'] = () =>
-          client.readStream(identityStream, { direction: BACKWARDS, fromRevision: END, maxCount: 1 });
-        return (await firstOf(readPages(open, { wanted: () => true })))?.data;
-      }),
+    identity: () => logIdentity(client, knownIdentity),
+    knownIdentity,
     close: async () => {
       closing.abort();
       await appends.close();
