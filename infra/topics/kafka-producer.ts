@@ -43,10 +43,26 @@ export async function kafkajsProducer(kafka: Kafka): Promise<KafkaProducer> {
   return {
     send: async (topic, records) => {
       const messages = records.map((record) => ({ ...record, headers: { ...record.headers } }));
-      return placesOf(await producer.send({ topic, acks: -1, timeout: ackTimeoutMs, messages }), records);
+      const places = placesOf(
+        await producer.send({ topic, acks: -1, timeout: ackTimeoutMs, messages }),
+        records,
+      );
+      expectAll(records, places);
+      return places;
     },
     close: () => producer.disconnect(),
   };
+}
+
+/**
+ * The client repeats what one broker refused at the partition's leader of now, unless that one has answered for other
+ * partitions already; and of a partition that the topic has not it sends nothing. Both times it says that all is stored.
+ * @throws where a partition was not answered for
+ */
+function expectAll(records: readonly KafkaRecord[], places: readonly Stored[]): void {
+  const answered = new Set(places.map(({ partition }) => partition));
+  if (records.every(({ partition }) => answered.has(partition))) return;
+  throw Object.assign(new Error('No broker answered for a partition.'), { type: 'PARTITION_UNANSWERED' });
 }
 
 function placesOf(answers: readonly RecordMetadata[], records: readonly KafkaRecord[]): readonly Stored[] {
