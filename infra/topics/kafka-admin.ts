@@ -1,6 +1,7 @@
-import type { Admin, Kafka } from 'kafkajs';
+import type { Admin, IResourceConfigEntry, Kafka } from 'kafkajs';
+import { DaybookError } from '@daybook/kernel/errors.ts';
 import type { TopicSettings } from '@daybook/kernel/ports/topics.ts';
-import { rethrowKafka, topicResource, translateKafkaError } from './kafka-client.ts';
+import { isRefused, rethrowKafka, topicResource, translateKafkaError } from './kafka-client.ts';
 import { partitionMismatch } from './topic-engine.ts';
 
 /** Where a partition begins and ends: the first offset that is kept, and the one after the last. */
@@ -8,7 +9,11 @@ export type Ends = Readonly<{ partition: number; low: number; high: number }>;
 
 /** What is asked of a cluster about its topics. */
 export type KafkaTopicsAdmin = Readonly<{
-  /** Creates the topic, or confirms it and sets its retention. @throws `partition-mismatch` · `unavailable` */
+  /**
+   * Creates the topic, or confirms it and sets its retention where that differs. A user who may not do that waits for one who
+   * may to create it, and leaves its retention to such a one.
+   * @throws `partition-mismatch` · `unavailable`
+   */
   ensure(topic: string, settings: TopicSettings): Promise<void>;
   ends(topic: string): Promise<readonly Ends[]>;
   /** As `ends`; null where there is no such topic. */
@@ -29,6 +34,9 @@ const keptForEver = '-1';
 
 /** A new topic's partitions have leaders within this, in milliseconds; looked at so often. */
 const leadersTimeoutMs = 15_000;
+
+/** A topic that this user may not create is waited for so long, in milliseconds. */
+const creatorTimeoutMs = 60_000;
 const lookEveryMs = 50;
 
 /** What brokers say of a topic that they have not heard of yet. */
@@ -66,18 +74,12 @@ export function kafkaTopicsAdmin(kafka: Kafka): KafkaTopicsAdmin {
         ([name, value]) => ({ name, value }),
       );
       await ask(async (admin) => {
-        const made = await admin.createTopics({
-          // The client's own wait fails where a broker has not heard of the topic yet.
-          waitForLeaders: false,
-          topics: [{ topic, numPartitions: partitions, configEntries }],
-        });
-        const actual = await partitionsOf(admin, topic);
+        // Nothing is asked for that there is already: who may not create, or set, is not refused either.
+        const found = (await admin.listTopics()).includes(topic);
+        const made = found ? 'by others' : await create(admin, topic, partitions, configEntries);
+        const actual = await partitionsOf(admin, topic, made);
         if (actual !== partitions) throw partitionMismatch(topic, partitions, actual);
-        if (made) return;
-        await admin.alterConfigs({
-          validateOnly: false,
-          resources: [{ type: topicResource, name: topic, configEntries }],
-        });
+        if (made !== 'here') await setUp(admin, topic, configEntries);
       });
     },
     ends: endsOf,
@@ -96,19 +98,73 @@ export function kafkaTopicsAdmin(kafka: Kafka): KafkaTopicsAdmin {
   };
 }
 
+/** Who made a topic: this process, somebody else, or nobody yet while this user may not. */
+type Creator = 'here' | 'by others' | 'refused here';
+
+async function create(
+  admin: Admin,
+  topic: string,
+  numPartitions: number,
+  configEntries: IResourceConfigEntry[],
+): Promise<Creator> {
+  try {
+    // The client's own wait fails where a broker has not heard of the topic yet.
+    const topics = [{ topic, numPartitions, configEntries }];
+    return (await admin.createTopics({ waitForLeaders: false, topics })) ? 'here' : 'by others';
+  } catch (error) {
+    if (isRefused(error)) return 'refused here';
+    throw error;
+  }
+}
+
+/** Sets what differs, or leaves it to who may. */
+async function setUp(admin: Admin, topic: string, configEntries: IResourceConfigEntry[]): Promise<void> {
+  const { resources } = await admin.describeConfigs({
+    includeSynonyms: false,
+    resources: [{ type: topicResource, name: topic, configNames: configEntries.map(({ name }) => name) }],
+  });
+  const actual = new Map(
+    resources[0]?.configEntries.map(({ configName, configValue }) => [configName, configValue]),
+  );
+  if (configEntries.every(({ name, value }) => actual.get(name) === value)) return;
+  try {
+    await admin.alterConfigs({
+      validateOnly: false,
+      resources: [{ type: topicResource, name: topic, configEntries }],
+    });
+  } catch (error) {
+    if (!isRefused(error)) throw error;
+  }
+}
+
 /** How many partitions a topic has, once all of them have a leader. */
-async function partitionsOf(admin: Admin, topic: string): Promise<number> {
-  const deadline = performance.now() + leadersTimeoutMs;
+async function partitionsOf(admin: Admin, topic: string, made: Creator): Promise<number> {
+  const refused = made === 'refused here';
+  const deadline = performance.now() + (refused ? creatorTimeoutMs : leadersTimeoutMs);
   for (;;) {
-    try {
-      const { topics } = await admin.fetchTopicMetadata({ topics: [topic] });
-      const partitions = topics[0]?.partitions ?? [];
-      if (partitions.length > 0 && partitions.every(({ leader }) => leader >= 0)) return partitions.length;
-    } catch (error) {
-      const { type = '' } = error as { type?: string };
-      if (!settling.has(type) || performance.now() > deadline) throw error;
-    }
-    if (performance.now() > deadline) throw translateKafkaError({ name: 'LEADER_NOT_AVAILABLE' });
+    const leaders = await leadersOf(admin, topic);
+    if (leaders.length > 0 && leaders.every((leader) => leader >= 0)) return leaders.length;
+    if (performance.now() > deadline)
+      throw refused ? nobodyCreates(topic) : translateKafkaError({ name: 'LEADER_NOT_AVAILABLE' });
     await new Promise((wake) => setTimeout(wake, lookEveryMs));
   }
+}
+
+/** Of each partition, below zero where it has none; nothing where brokers have not heard of the topic yet. */
+async function leadersOf(admin: Admin, topic: string): Promise<readonly number[]> {
+  try {
+    const { topics } = await admin.fetchTopicMetadata({ topics: [topic] });
+    return topics[0]?.partitions.map(({ leader }) => leader) ?? [];
+  } catch (error) {
+    if (settling.has((error as { type?: string }).type ?? '')) return [];
+    throw error;
+  }
+}
+
+function nobodyCreates(topic: string): DaybookError {
+  return new DaybookError(
+    'unavailable',
+    `The topic ${topic} is not there, and this user of Kafka may not create it.`,
+    { retry: 'later' },
+  );
 }

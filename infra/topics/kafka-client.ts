@@ -65,13 +65,16 @@ export function translateKafkaError(error: unknown): DaybookError {
 /** Whether brokers have no such topic. */
 export const isTopicGone = (error: unknown): boolean => isOfType('UNKNOWN_TOPIC_OR_PARTITION', error);
 
+/** Whether the user may not do it to one of the topics that it was asked for. */
+export const isRefused = (error: unknown): boolean => isOfType('TOPIC_AUTHORIZATION_FAILED', error);
+
 /** Whether the coordinator of a group was given its part of the groups just now. */
 export const isGroupLoading = (error: unknown): boolean => isOfType('GROUP_LOAD_IN_PROGRESS', error);
 
-/** Where the client has tried often enough it says so by the cause alone. */
+/** Where the client has tried often enough it says so by the cause alone, and of several topics by one error each. */
 function isOfType(wanted: string, error: unknown): boolean {
-  const { type, cause } = error as { type?: string; cause?: unknown };
-  return type === wanted || (cause instanceof Error && isOfType(wanted, cause));
+  const { type, cause, errors = [] } = error as { type?: string; cause?: unknown; errors?: unknown[] };
+  return type === wanted || [cause, ...errors].some((one) => one instanceof Error && isOfType(wanted, one));
 }
 
 function saysOf(type: string): string {

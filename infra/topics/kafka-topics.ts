@@ -37,6 +37,12 @@ export function kafkaTopics(options: Engine & TopicsOptions & { wakeups: Wakeups
 /** Where copies of what a topic's groups park go: for whoever looks in by Kafka's own tools. */
 export const deadLetterTopic = (topic: string): string => `${topic}.dead-letters`;
 
+/** What readers' groups are called at the brokers: access lists give each service those that begin with its name. */
+function readerGroup(name: string, group: string): string {
+  const own = /^daybook\b/.test(name) ? name : `daybook.${name}`;
+  return `${own.replaceAll(' ', '-')}.${group}`;
+}
+
 /** The engine below `kafkaTopics`. Topics are recorded in PostgreSQL with their partitions. */
 export function kafkaTopicEngine({ settings, name, database, log }: Engine): TopicEngine {
   const kafka: Kafka = kafkaClient(settings, name, log);
@@ -113,7 +119,7 @@ export function kafkaTopicEngine({ settings, name, database, log }: Engine): Top
         reader: kafkaReader({
           kafka,
           topic,
-          group,
+          group: readerGroup(name, group),
           arrived: () => {
             ring();
           },

@@ -5,11 +5,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { openShop, type RunningShop } from '@daybook/cli/demo/shop/shop.ts';
-import { kafkaClient } from '@daybook/infra/topics/kafka-client.ts';
-import kafkajs, { type AclEntry } from 'kafkajs';
+import { kafkaClient, topicResource } from '@daybook/infra/topics/kafka-client.ts';
+import { topicContracts } from '@daybook/schemas/topics.ts';
+import kafkajs, { type AclEntry, type Kafka } from 'kafkajs';
 import { describeWithEngines } from '../engines/engine-suite.ts';
 import type { Engine } from '../engines/engine.ts';
-import { startKafka } from '../engines/kafka.ts';
+import { startKafka, type KafkaUser } from '../engines/kafka.ts';
 import { callerOf, must, signUp, type Person } from '../support/caller.ts';
 import { eventually } from '../support/eventually.ts';
 import { silentLog } from '../support/silent-log.ts';
@@ -49,6 +50,7 @@ async function entriesOf(folder: string): Promise<readonly AclEntry[]> {
 const operationNames: Readonly<Record<string, keyof typeof kafkajs.AclOperationTypes>> = {
   Create: 'CREATE',
   Describe: 'DESCRIBE',
+  DescribeConfigs: 'DESCRIBE_CONFIGS',
   AlterConfigs: 'ALTER_CONFIGS',
   Read: 'READ',
   Write: 'WRITE',
@@ -61,14 +63,18 @@ describeWithEngines('access lists of a deployment', ['kafka', 'registry'], (_, r
   let folder: string;
   let person: Person;
 
+  const clientOf = (user: KafkaUser): Kafka => {
+    const settings = { brokers: [kafka.url], sasl: { mechanism: 'plain' as const, ...user } };
+    return kafkaClient(settings, user.username, silentLog);
+  };
+
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), 'daybook-access-'));
     [kafka, shop] = await Promise.all([
       startKafka({ user: operator, guests: users }),
       openShop({ seed: 7, stepMs: 1_000, leavesAfterMs: 1_000_000, slowMs: 50, elapsedMs: () => 0 }),
     ]);
-    const sasl = { mechanism: 'plain' as const, ...operator };
-    const admin = kafkaClient({ brokers: [kafka.url], sasl }, 'operator', silentLog).admin();
+    const admin = clientOf(operator).admin();
     await admin.connect();
     await admin.createAcls({ acl: [...(await entriesOf(folder))] });
     await admin.disconnect();
@@ -110,17 +116,86 @@ describeWithEngines('access lists of a deployment', ['kafka', 'registry'], (_, r
     );
   }, 90_000);
 
-  test.each(services.filter((name) => name !== 'command-service'))(
-    '%s cannot write to the topic of events',
-    async (username) => {
-      const sasl = { mechanism: 'plain' as const, username, password: `password-of-${username}` };
-      const producer = kafkaClient({ brokers: [kafka.url], sasl }, username, silentLog).producer();
-      await producer.connect();
+  test('topics have the retention that is agreed, which the command service set', async () => {
+    const admin = clientOf(operator).admin();
+    await admin.connect();
+    for (const { name, retentionMs } of topicContracts) {
+      const { resources } = await admin.describeConfigs({
+        includeSynonyms: false,
+        resources: [{ type: topicResource, name, configNames: ['retention.ms'] }],
+      });
+      const [entry] = resources[0]?.configEntries ?? [];
+      expect([name, entry?.configValue]).toEqual([name, String(retentionMs ?? -1)]);
+    }
+    await admin.disconnect();
+  }, 30_000);
+
+  const apart = users.filter(({ username }) => username !== 'command-service');
+
+  test.each(apart)(
+    '$username cannot write to the topic of events, create a topic, or have one forget',
+    async (user) => {
+      const [producer, admin] = [clientOf(user).producer(), clientOf(user).admin()];
+      await Promise.all([producer.connect(), admin.connect()]);
+      const refused = { type: 'TOPIC_AUTHORIZATION_FAILED' };
       await expect(
         producer.send({ topic: 'daybook.events.v1', messages: [{ key: 'tenant', value: 'foreign' }] }),
-      ).rejects.toMatchObject({ type: 'TOPIC_AUTHORIZATION_FAILED' });
-      await producer.disconnect();
+      ).rejects.toMatchObject(refused);
+      await expect(
+        admin.alterConfigs({
+          validateOnly: true,
+          resources: [
+            {
+              type: topicResource,
+              name: 'daybook.events.v1',
+              configEntries: [{ name: 'retention.ms', value: '1' }],
+            },
+          ],
+        }),
+      ).rejects.toMatchObject(refused);
+      await expect(
+        admin.createTopics({ topics: [{ topic: 'daybook.events.v2', numPartitions: 1 }] }),
+      ).rejects.toMatchObject({ errors: [expect.objectContaining(refused)] });
+      await Promise.all([producer.disconnect(), admin.disconnect()]);
     },
     30_000,
+  );
+
+  /** Whether a user becomes a member of a group. Of one who may not be, the client finds no coordinator. */
+  async function joins(username: string, groupId: string): Promise<boolean> {
+    const user = users.find((one) => one.username === username) ?? operator;
+    const retry = { retries: 0, restartOnFailure: () => Promise.resolve(false) };
+    const consumer = clientOf(user).consumer({ groupId, retry });
+    const outcome = new Promise<unknown>((answer) => {
+      consumer.on(consumer.events.GROUP_JOIN, () => {
+        answer(true);
+      });
+      consumer.on(consumer.events.CRASH, ({ payload: { error } }) => {
+        answer(error);
+      });
+    });
+    await consumer.connect();
+    await consumer.subscribe({ topic: readBy[username] ?? 'daybook.events.v1' });
+    void consumer.run({ eachMessage: () => Promise.resolve() });
+    const joined = await outcome;
+    if (joined !== true) expect(joined).toMatchObject({ name: 'KafkaJSGroupCoordinatorNotFound' });
+    await consumer.disconnect();
+    return joined === true;
+  }
+
+  const readBy: Readonly<Record<string, string>> = { scrapers: 'daybook.scrape-requests.v1' };
+  const readers = ['projectors', 'sagas', 'scrapers'];
+
+  test.each(users)(
+    '$username reads in groups of its own, where it reads at all',
+    async ({ username }) => {
+      for (const owner of new Set([...readers, username]))
+        expect([owner, await joins(username, `daybook.${owner}.any`)]).toEqual([
+          owner,
+          owner === username && readers.includes(username),
+        ]);
+      expect(await joins(username, 'acme')).toBe(false);
+    },
+    60_000,
   );
 });
