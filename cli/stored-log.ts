@@ -30,7 +30,10 @@ const settings = daybookSettings.pick({
 });
 
 export type StoredLog = Readonly<{
+  /** Held to the contracts. */
   eventStore: EventStore;
+  /** The same as it is stored, with what this build cannot read. */
+  stored: EventStore;
   vault: Vault;
   database: Database;
   wakeups: Wakeups;
@@ -71,7 +74,7 @@ export async function withStoredLog<T>(
   try {
     if ((await pendingMigrations(database)).length > 0) throw notMigrated();
     await expectOwnLog(stored, database);
-    return await work({ eventStore, vault, database, wakeups, config, log });
+    return await work({ eventStore, stored, vault, database, wakeups, config, log });
   } finally {
     await eventStore.close();
     await wakeups.close();

@@ -1,3 +1,4 @@
+import { currentEvent } from '@daybook/infra/event-store/contract-store.ts';
 import { makeMessageCodec } from '@daybook/infra/registry/codec.ts';
 import { openRegistry } from '@daybook/infra/registry/open-registry.ts';
 import { compareTopic, type TopicComparison } from '@daybook/infra/relay/compare-topic.ts';
@@ -36,7 +37,7 @@ export async function republishEvents(options: RepublishOptions): Promise<ExitCo
     return await withTopics(options, 'republish', async (work) => {
       for (const option of ['from', 'to'] as const) {
         const position = options[option];
-        if (position === undefined || (await work.eventStore.at(position as Position).catch(() => undefined)))
+        if (position === undefined || (await work.stored.at(position as Position).catch(() => undefined)))
           continue;
         writeLines(
           [`The log has no event at --${option} ${position}. "daybook log" prints positions.`],
@@ -82,11 +83,11 @@ async function withTopics<T>(
   });
 }
 
-async function compare({ eventStore, database, codec, upkeep }: Work): Promise<TopicComparison> {
-  const { position: upTo } = await relayLag({ database, eventStore, countUpTo: 1 });
+async function compare({ stored, database, codec, upkeep }: Work): Promise<TopicComparison> {
+  const { position: upTo } = await relayLag({ database, eventStore: stored, countUpTo: 1 });
   const { retentionMs } = contractOf(eventsTopic);
   const kept = retentionMs === undefined ? {} : { retentionMs };
-  return compareTopic({ eventStore, codec, upkeep, topic: eventsTopic, upTo, ...kept });
+  return compareTopic({ stored, codec, upkeep, topic: eventsTopic, upTo, ...kept });
 }
 
 async function lossesOf({ upkeep }: Work): Promise<readonly TopicLoss[]> {
@@ -118,10 +119,10 @@ async function publishAgain(
     print('Nothing is missing on the topics. There is nothing to mend.');
     return;
   }
-  const from = (first ?? (await work.eventStore.head())) as Position;
-  const { eventStore, codec, database, upkeep, wakeups } = work;
+  const from = (first ?? (await work.stored.head())) as Position;
+  const { stored, codec, database, upkeep, wakeups } = work;
   const sent = await republish({
-    ...{ eventStore, codec, database, upkeep, wakeups, loss, from, signal },
+    ...{ stored, codec: ofCurrent(codec), database, upkeep, wakeups, loss, from, signal },
     topic: contractOf(eventsTopic),
     ...(options.to === undefined ? {} : { to: options.to as Position }),
   });
@@ -129,6 +130,14 @@ async function publishAgain(
     `${sent.toLocaleString('en')} events from position ${from} on were published once more; consumers pass over what they have.`,
     ...(loss === null ? [] : [`${eventsTopic} is mended: ${goOn(loss, 'where that begins')}`]),
   );
+}
+
+/** Takes events as they are stored, and writes them as the relay does. */
+function ofCurrent(codec: Work['codec']): Pick<Work['codec'], 'encodeEvent' | 'encodeEvents'> {
+  return {
+    encodeEvent: async (event) => codec.encodeEvent(currentEvent(event)),
+    encodeEvents: async (events) => codec.encodeEvents(events.map(currentEvent)),
+  };
 }
 
 /** The log holds nothing of other topics: their groups go on with what is there. */

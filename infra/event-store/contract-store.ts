@@ -87,14 +87,23 @@ async function* current(pages: Pages): Pages {
     const readable: RecordedEvent[] = [];
     for (const event of page) {
       try {
-        readable.push(toCurrent(event));
+        readable.push(currentEvent(event));
       } catch (error) {
         // What stands before it is read all the same.
         if (readable.length > 0) yield readable;
-        throw located(event, error);
+        throw error;
       }
     }
     yield readable;
+  }
+}
+
+/** An event as it is stored, in the current version of its schema. @throws `schema-unknown` · `schema-incompatible`, with its place */
+export function currentEvent(event: RecordedEvent): RecordedEvent {
+  try {
+    return toCurrent(event);
+  } catch (error) {
+    throw located(event, error);
   }
 }
 

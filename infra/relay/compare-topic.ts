@@ -4,11 +4,12 @@ import type { EventStore } from '@daybook/kernel/ports/event-store.ts';
 import type { MessageCodec } from '../registry/codec.ts';
 import { partitionOf } from '../topics/partitioner.ts';
 import type { TopicUpkeep } from '../topics/topic-upkeep.ts';
-import { isSkipped } from './relay-block.ts';
+import { givenUp } from './relay-block.ts';
 import { topicCursor, type Published, type TopicCursor } from './topic-cursor.ts';
 
 export type CompareOptions = Readonly<{
-  eventStore: Pick<EventStore, 'readAll' | 'read' | 'at'>;
+  /** The log as it is stored: whether this build can read an event makes no difference here. */
+  stored: Pick<EventStore, 'readAll' | 'at'>;
   codec: Pick<MessageCodec, 'decode'>;
   upkeep: Pick<TopicUpkeep, 'read' | 'spans'>;
   topic: string;
@@ -52,20 +53,21 @@ const mostMissed = 20_000;
  * @throws `unavailable` · `timeout`
  */
 export async function compareTopic(options: CompareOptions): Promise<TopicComparison> {
-  const { eventStore, upkeep, codec, topic, upTo, retentionMs = Infinity } = options;
+  const { stored, upkeep, codec, topic, upTo, retentionMs = Infinity } = options;
   const oldest = (options.now ?? Date.now()) - retentionMs;
   const spans = (await upkeep.spans(topic)) ?? [];
   const cursors = spans.map((span) => topicCursor(upkeep, codec, topic, span));
   const seen = new LRUCache<Position, string>({ max: mostSeen });
   const missed = new Map<Position, string>();
   const counts = { events: 0, missing: 0, expired: 0, givenUp: 0, doubled: 0, disordered: 0, foreign: 0 };
+  const isGivenUp = givenUp(stored);
   let firstMissing: Position | null = null;
   let lastMissing: Position | null = null;
 
   async function miss(event: RecordedEvent, cursor: TopicCursor | undefined): Promise<void> {
     if (cursor?.begun() !== true && Date.parse(event.recordedAt) < oldest) {
       counts.expired += 1;
-    } else if (await isSkipped(eventStore, event.position)) {
+    } else if (await isGivenUp(event)) {
       counts.givenUp += 1;
     } else {
       counts.missing += 1;
@@ -81,7 +83,7 @@ export async function compareTopic(options: CompareOptions): Promise<TopicCompar
       missed.delete(position);
       counts.missing -= 1;
       counts.disordered += 1;
-    } else if (seen.get(position) === id || (await eventStore.at(position))?.id === id) {
+    } else if (seen.get(position) === id || (await stored.at(position))?.id === id) {
       counts.doubled += position > upTo ? 0 : 1;
     } else {
       counts.foreign += 1;
@@ -100,7 +102,7 @@ export async function compareTopic(options: CompareOptions): Promise<TopicCompar
     seen.set(event.position, event.id);
   }
 
-  walk: for await (const page of eventStore.readAll()) {
+  walk: for await (const page of stored.readAll()) {
     for (const event of page) {
       if (event.position > upTo) break walk;
       counts.events += 1;

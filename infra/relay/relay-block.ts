@@ -1,5 +1,5 @@
 import { isDaybookError, type DaybookError } from '@daybook/kernel/errors.ts';
-import type { Position, StreamName } from '@daybook/kernel/event.ts';
+import type { Position, RecordedEvent, StreamName } from '@daybook/kernel/event.ts';
 import type { EventStore } from '@daybook/kernel/ports/event-store.ts';
 import type { Database } from '../database/database.ts';
 import { failpoint } from '../failpoints/failpoint.ts';
@@ -63,4 +63,30 @@ export async function isSkipped(eventStore: Pick<EventStore, 'read'>, position: 
     if (page.some(({ type }) => type === 'ParkedSkipped')) return true;
   }
   return false;
+}
+
+/** Whether somebody gave an event up: the relay passed over it. */
+export type GivenUp = (event: Pick<RecordedEvent, 'id' | 'position'>) => Promise<boolean>;
+
+/**
+ * For whoever asks of many events in the order of the log. Decisions stand in the log behind the events that they are
+ * about, so that they are all read at the first question, from that event on; people make few of them. They name the
+ * event by its id, which it keeps where the log is moved.
+ * @param stored the log as it is stored: it may hold what this build cannot read
+ */
+export function givenUp(stored: Pick<EventStore, 'readAll'>): GivenUp {
+  let reading: Promise<ReadonlySet<string>> | undefined;
+  return async ({ id, position }) => (await (reading ??= decisions(stored, position))).has(id);
+}
+
+async function decisions(stored: Pick<EventStore, 'readAll'>, after: Position): Promise<ReadonlySet<string>> {
+  const ids = new Set<string>();
+  for await (const page of stored.readAll({ after })) {
+    for (const { stream, type, data } of page) {
+      if (type !== 'ParkedSkipped' || !stream.startsWith(blockStream(''))) continue;
+      const { eventId } = data as Readonly<{ eventId: string | null }>;
+      if (eventId !== null) ids.add(eventId);
+    }
+  }
+  return ids;
 }

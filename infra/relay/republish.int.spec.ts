@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
+import { DaybookError } from '@daybook/kernel/errors.ts';
 import type { NewEvent, Position, RecordedEvent } from '@daybook/kernel/event.ts';
 import type { EventStore } from '@daybook/kernel/ports/event-store.ts';
 import type { Topics } from '@daybook/kernel/ports/topics.ts';
@@ -18,7 +19,7 @@ import { relayLag } from './relay-lag.ts';
 import { relayLead } from './relay-lead.ts';
 import { relayThroughTopics } from './relay-output.ts';
 import { runRelay } from './relay.ts';
-import { republish } from './republish.ts';
+import { republish, type RepublishOptions } from './republish.ts';
 
 const topic = 'daybook.events.v1';
 const tenants = ['tenant-a', 'tenant-b', 'tenant-c'];
@@ -76,19 +77,22 @@ const upToDate = (): Promise<Position> =>
     return position;
   });
 
-async function record(count: number): Promise<readonly RecordedEvent[]> {
-  for (let n = 0; n < count; n += 1) {
-    const tenantId = tenants[n % tenants.length] ?? '';
-    const actor = { kind: 'system', id: 'test' } as const;
-    const metadata = {
-      schemaVersion: 1,
-      tenantId,
-      actor,
-      commandId: randomUUID(),
-      correlationId: randomUUID(),
-    };
-    const event: NewEvent = { id: randomUUID(), type: 'ThingHappened', data: { n }, metadata };
-    await eventStore.append(`thing-${tenantId}`, 'any', [event]);
+function eventOf(n: number, type = 'ThingHappened', data: object = { n }): NewEvent {
+  const metadata = {
+    schemaVersion: 1,
+    tenantId: tenants[n % tenants.length] ?? '',
+    actor: { kind: 'system', id: 'test' },
+    commandId: randomUUID(),
+    correlationId: randomUUID(),
+  } as const;
+  return { id: randomUUID(), type, data, metadata };
+}
+
+async function record(count: number, atOnce = 1): Promise<readonly RecordedEvent[]> {
+  for (let n = 0; n < count; n += atOnce) {
+    const [first, ...others] = Array.from({ length: atOnce }, () => eventOf(n));
+    if (first === undefined) throw new Error('There is nothing to record.');
+    await eventStore.append(`thing-${first.metadata.tenantId}`, 'any', [first, ...others]);
   }
   await upToDate();
   const events: RecordedEvent[] = [];
@@ -97,11 +101,11 @@ async function record(count: number): Promise<readonly RecordedEvent[]> {
 }
 
 const compared = async (more: { retentionMs?: number; now?: number } = {}): Promise<TopicComparison> =>
-  compareTopic({ eventStore, codec, upkeep, topic, upTo: await upToDate(), ...more });
+  compareTopic({ stored: eventStore, codec, upkeep, topic, upTo: await upToDate(), ...more });
 
-const again = (from: Position, more: { to?: Position } = {}): Promise<number> =>
+const again = (from: Position, more: Partial<RepublishOptions> = {}): Promise<number> =>
   republish({
-    ...{ eventStore, codec, upkeep, wakeups, from, ...more },
+    ...{ stored: eventStore, codec, upkeep, wakeups, from, ...more },
     database: fresh.database,
     topic: { name: topic, partitions: 4 },
     signal: new AbortController().signal,
@@ -111,6 +115,12 @@ const again = (from: Position, more: { to?: Position } = {}): Promise<number> =>
 
 const inTopic = (statement: string, values: readonly unknown[] = []): Promise<unknown> =>
   fresh.database.pool.query(statement, [...values]);
+
+/** Records that somebody gave an event up, as the command does. */
+async function giveUp({ id, position }: RecordedEvent): Promise<void> {
+  const decision = eventOf(0, 'ParkedSkipped', { eventId: id });
+  await eventStore.append(`parked-relay-${position}`, 'no-stream', [decision]);
+}
 
 const clean = { missing: 0, firstMissing: null, disordered: 0, doubled: 0, foreign: 0, undecodable: 0 };
 
@@ -160,6 +170,68 @@ test('what is older than messages are kept may be gone, and nothing else', async
   const now = Date.now() + 60_000;
   expect(await compared({ retentionMs: 30_000, now })).toMatchObject({ missing: 0, expired: 6 });
   expect(await compared({ retentionMs: 3_600_000, now })).toMatchObject({ missing: 6, expired: 0 });
+});
+
+test('however much is missing, the log is asked a few times, also for what was given up', async () => {
+  const events = await record(4_000, 500);
+  const [first, second] = [events[0], events[1_500]] as [RecordedEvent, RecordedEvent];
+  await giveUp(first);
+  await giveUp(second);
+  await upToDate();
+  await inTopic('delete from topics.messages');
+  const asked: string[] = [];
+  const stored: EventStore = {
+    ...eventStore,
+    readAll: (options) => {
+      asked.push('readAll');
+      return eventStore.readAll(options);
+    },
+    read: (stream, options) => {
+      asked.push('read');
+      return eventStore.read(stream, options);
+    },
+    at: (position) => {
+      asked.push('at');
+      return eventStore.at(position);
+    },
+  };
+  const found = await compareTopic({ stored, codec, upkeep, topic, upTo: await upToDate() });
+  expect(found).toMatchObject({
+    ...{ events: 4_002, missing: 4_000, givenUp: 2, messages: 0 },
+    ...{ firstMissing: events[1]?.position, lastMissing: found.upTo },
+  });
+  expect(asked).toEqual(['readAll', 'readAll']);
+});
+
+test('what cannot be published is passed over where somebody gave it up, and stops the command otherwise', async () => {
+  const events = await record(12);
+  const [unknown, large] = [events[2], events[7]] as [RecordedEvent, RecordedEvent];
+  const refusal = new DaybookError('schema-unknown', 'No such type.');
+  const refusing: Partial<RepublishOptions> = {
+    codec: {
+      ...codec,
+      encodeEvents: async (page) => {
+        if (page.some(({ id }) => id === unknown.id)) throw refusal;
+        return codec.encodeEvents(page);
+      },
+    },
+    upkeep: {
+      ...upkeep,
+      publish: async (name, messages) => {
+        if (messages.some(({ headers }) => headers['ce_id'] === large.id)) throw refusal;
+        return upkeep.publish(name, messages);
+      },
+    },
+  };
+  const from = events[0]?.position as Position;
+  await giveUp(large);
+  await upToDate();
+  await expect(again(from, refusing)).rejects.toThrow('No such type.');
+  await giveUp(unknown);
+  await upToDate();
+  await inTopic('delete from topics.messages');
+  expect(await again(from, refusing)).toBe(12);
+  expect(await compared()).toMatchObject({ missing: 0, givenUp: 2, messages: 12 });
 });
 
 test('a relay that leads meanwhile writes nothing, and goes on afterwards', async () => {

@@ -24,11 +24,13 @@ import type { MessageCodec } from '../registry/codec.ts';
 import { rest } from '../runtime/loop.ts';
 import { partitionOf } from '../topics/partitioner.ts';
 import type { NewPlaces, TopicLoss, TopicUpkeep } from '../topics/topic-upkeep.ts';
-import { isSkipped, relayChannel } from './relay-block.ts';
+import { givenUp, relayChannel, type GivenUp } from './relay-block.ts';
 import { relayLead, type RelayLead } from './relay-lead.ts';
 
 export type RepublishOptions = Readonly<{
-  eventStore: Pick<EventStore, 'readAll' | 'read' | 'at'>;
+  /** The log as it is stored: it may hold events that were given up since nobody can read them. */
+  stored: Pick<EventStore, 'readAll' | 'at'>;
+  /** Takes events as they are stored. */
   codec: Pick<MessageCodec, 'encodeEvent' | 'encodeEvents'>;
   database: Database;
   upkeep: TopicUpkeep;
@@ -63,9 +65,13 @@ export async function republish(options: RepublishOptions): Promise<number> {
   try {
     if (!upkeep.relayInOneStep) await rest(formerMs, signal);
     await upkeep.remake(topic.name, settingsOf(topic));
+    const leading: Leading = {
+      ...{ lead, epoch, checkpoint: position },
+      passedOver: new Set(),
+    };
     for (let round = 1; ; round += 1) {
       const before = await placesOf(upkeep, topic.name);
-      const sent = await publishAll(options, { lead, epoch, checkpoint: position });
+      const sent = await publishAll(options, leading);
       if (loss === null) return sent.events;
       if (isAlone(before, sent.perPartition, await placesOf(upkeep, topic.name))) {
         await upkeep.mend(loss, before);
@@ -97,18 +103,25 @@ function isAlone(before: NewPlaces, sent: ReadonlyMap<number, number>, after: Ne
 }
 
 type Sent = Readonly<{ events: number; perPartition: ReadonlyMap<number, number> }>;
-type Leading = Readonly<{ lead: RelayLead; epoch: number; checkpoint: Position }>;
+type Leading = Readonly<{
+  lead: RelayLead;
+  epoch: number;
+  checkpoint: Position;
+  /** Ids of events that cannot be published, and were given up. */
+  passedOver: Set<string>;
+}>;
 
-async function publishAll(options: RepublishOptions, { lead, epoch, checkpoint }: Leading): Promise<Sent> {
-  const { upkeep, topic, signal, onProgress } = options;
+async function publishAll(options: RepublishOptions, leading: Leading): Promise<Sent> {
+  const { topic, signal, onProgress } = options;
+  const { lead, epoch, checkpoint, passedOver } = leading;
+  const isGivenUp = givenUp(options.stored);
   const to = options.to !== undefined && options.to < checkpoint ? options.to : checkpoint;
   const perPartition = new Map<number, number>();
   let events = 0;
   for await (const page of eventsOf(options, to)) {
     if (signal.aborted) throw new DaybookError('aborted', 'The command was stopped. Give it again.');
     if (!(await lead.keep(epoch))) throw another();
-    const messages = await encoded(page, options);
-    await upkeep.publish(topic.name, messages);
+    const messages = await publishPage(page, options, { isGivenUp, passedOver });
     for (const { key } of messages) {
       const partition = partitionOf(key, topic.partitions);
       perPartition.set(partition, (perPartition.get(partition) ?? 0) + 1);
@@ -129,35 +142,34 @@ function another(): DaybookError {
 
 /** Pages of the log from the first event asked for up to the last. */
 async function* eventsOf(
-  { eventStore, from, pageSize = 500 }: RepublishOptions,
+  { stored, from, pageSize = 500 }: RepublishOptions,
   to: Position,
 ): AsyncGenerator<readonly RecordedEvent[]> {
-  const first = from > to ? undefined : await eventStore.at(from);
+  const first = from > to ? undefined : await stored.at(from);
   if (first !== undefined) yield [first];
-  for await (const page of eventStore.readAll({ after: from, pageSize })) {
+  for await (const page of stored.readAll({ after: from, pageSize })) {
     const wanted = page.filter(({ position }) => position <= to);
     if (wanted.length > 0) yield wanted;
     if (wanted.length < page.length) return;
   }
 }
 
-/** As the relay encodes them. What cannot be, and was given up, is passed over as it was. */
-async function encoded(
+/** As the relay publishes them. What cannot be published, and was given up, is passed over as it was by the relay. */
+async function publishPage(
   page: readonly RecordedEvent[],
-  { codec, eventStore }: RepublishOptions,
+  { codec, upkeep, topic }: Pick<RepublishOptions, 'codec' | 'upkeep' | 'topic'>,
+  { isGivenUp, passedOver }: Readonly<{ isGivenUp: GivenUp; passedOver: Set<string> }>,
 ): Promise<readonly OutMessage[]> {
+  const wanted = page.filter(({ id }) => !passedOver.has(id));
   try {
-    return await codec.encodeEvents(page);
+    const messages = await codec.encodeEvents(wanted);
+    await upkeep.publish(topic.name, messages);
+    return messages;
   } catch (error) {
     if (isDaybookError(error) && error.retry !== 'never') throw error;
+    const before = passedOver.size;
+    for (const event of wanted) if (await isGivenUp(event)) passedOver.add(event.id);
+    if (passedOver.size === before) throw error;
   }
-  const messages: OutMessage[] = [];
-  for (const event of page) {
-    try {
-      messages.push(await codec.encodeEvent(event));
-    } catch (error) {
-      if (!(await isSkipped(eventStore, event.position))) throw error;
-    }
-  }
-  return messages;
+  return publishPage(page, { codec, upkeep, topic }, { isGivenUp, passedOver });
 }
