@@ -261,3 +261,23 @@ test.each<FailpointName>(['relay.seized', 'topics.published'])(
     expect(await compared()).toMatchObject({ ...clean, events: 15, doubled: expect.any(Number) });
   },
 );
+
+test('consumers are taken off a topic that is another one than before, until it is mended', async () => {
+  const [first] = await record(10);
+  const did: string[] = [];
+  const noting = (what: 'hold' | 'publish' | 'mend') => (): Promise<void> => {
+    did.push(what);
+    return Promise.resolve();
+  };
+  const over = {
+    ...{ hold: noting('hold'), mend: noting('mend') },
+    publish: async (...sent: Parameters<TopicUpkeep['publish']>) => {
+      did.push('publish');
+      await upkeep.publish(...sent);
+    },
+  };
+  const loss = { topic, whole: 'shorter', places: [] } as const;
+  const more = { upkeep: { ...upkeep, ...over }, loss, consumerLeaseMs: 1 };
+  expect(await again(first?.position as Position, more)).toBe(10);
+  expect([...new Set(did)]).toEqual(['hold', 'publish', 'mend']);
+});

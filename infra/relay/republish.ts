@@ -5,7 +5,10 @@
  * 1. Take the lead from the relay: its epoch is over, and it stands by until step 5. Dying: the lease runs out, and a
  *    relay goes on where the former one was; nothing is mended, the command is given again
  *    [republish.int.spec.ts "a death after relay.seized leaves the relay to go on"].
- * 2. Wait until what the former leader may have under way has come or never will, and make the topic where it is gone.
+ * 2. Take the groups off a topic that is gone or another one than before, until 4: what comes to stand at their places in
+ *    3 is not what they lack. Wait until what the former leader may have under way has come or never will, and every
+ *    consumer has heard of it; make the topic where it is gone. Dying: the groups stand still, as they did; the
+ *    command is given again.
  * 3. Publish the events in order, as the relay encodes them. Dying: some of them are there twice, which consumers pass over by
  *    their positions; the command is given again
  *    [republish.int.spec.ts "a death after topics.published leaves the relay to go on"].
@@ -47,6 +50,8 @@ export type RepublishOptions = Readonly<{
   /** Nobody else leads for so long after a sign of life of the command. Default 15 000. */
   leaseMs?: number;
   onProgress?: (events: number, upTo: Position) => void;
+  /** Consumers renew their leases within so long, in milliseconds, or take nothing more. Default 5 000, as theirs. */
+  consumerLeaseMs?: number;
 }>;
 
 const mostRounds = 3;
@@ -56,14 +61,14 @@ const mostRounds = 3;
  * @throws `maintenance-refused` where the lead is taken from it, or another producer keeps on writing · `aborted` · `unavailable`
  */
 export async function republish(options: RepublishOptions): Promise<number> {
-  const { database, upkeep, topic, wakeups, signal, loss = null, leaseMs = 15_000 } = options;
+  const { database, upkeep, topic, wakeups, loss = null, leaseMs = 15_000 } = options;
   const lead = relayLead(database, { leaseMs });
   const seized = await lead.seize();
   if (seized === null) return 0;
   const { epoch, position, formerMs } = seized;
   await failpoint('relay.seized');
   try {
-    if (!upkeep.relayInOneStep) await rest(formerMs, signal);
+    await quieten(options, formerMs);
     await upkeep.remake(topic.name, settingsOf(topic));
     const leading: Leading = {
       ...{ lead, epoch, checkpoint: position },
@@ -83,6 +88,14 @@ export async function republish(options: RepublishOptions): Promise<number> {
     await lead.resign(epoch).catch(() => undefined);
     wakeups.notify(relayChannel);
   }
+}
+
+/** Until nobody publishes to the topic nor takes from it but this command. */
+async function quieten(options: RepublishOptions, formerMs: number): Promise<void> {
+  const { upkeep, loss = null, consumerLeaseMs = 5_000, signal } = options;
+  const isWhole = loss === null || loss.whole === null;
+  if (!isWhole) await upkeep.hold(loss);
+  if (!upkeep.relayInOneStep) await rest(isWhole ? formerMs : Math.max(formerMs, consumerLeaseMs), signal);
 }
 
 const settingsOf = ({ partitions, retentionMs }: RepublishOptions['topic']) => ({

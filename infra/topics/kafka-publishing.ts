@@ -2,9 +2,10 @@ import { DaybookError } from '@daybook/kernel/errors.ts';
 import type { OutMessage } from '@daybook/kernel/ports/topics.ts';
 import { failpoint } from '../failpoints/failpoint.ts';
 import { rethrowKafka } from './kafka-client.ts';
-import type { KafkaProducer, KafkaRecord, Stored } from './kafka-producer.ts';
+import type { KafkaProducer, KafkaRecord } from './kafka-producer.ts';
 import { partitionOf } from './partitioner.ts';
 import { makePublisher } from './publisher.ts';
+import type { PublishingGuard } from './publishing-guard.ts';
 
 /**
  * A request makes one batch a partition, and a broker takes batches of up to 1 MiB unless told otherwise
@@ -24,11 +25,11 @@ export type KafkaPublishing = Readonly<{
 /**
  * Publishes by one producer at a time.
  * @param open connects one
- * @param stored called with each request that is stored, before it counts as published
+ * @param guard asked before messages are sent, and told of each request that is stored, before it counts as published
  */
 export function kafkaPublishing(
   open: () => Promise<KafkaProducer>,
-  stored: (topic: string, places: readonly Stored[]) => Promise<void> = () => Promise.resolve(),
+  guard?: Pick<PublishingGuard, 'expectWhole' | 'stored'>,
 ): KafkaPublishing {
   const publishers = new Map<string, ReturnType<typeof makePublisher>>();
   let connected: Promise<KafkaProducer> | undefined;
@@ -47,11 +48,13 @@ export function kafkaPublishing(
 
   async function write(topic: string, messages: readonly KafkaRecord[]): Promise<void> {
     await failpoint('topics.publishing');
+    await guard?.expectWhole(topic);
     const used = (connected ??= open());
     try {
       const producer = await used;
       for (const some of requests(messages)) {
-        await stored(topic, await producer.send(topic, some));
+        const places = await producer.send(topic, some);
+        await guard?.stored(topic, places);
       }
     } catch (error) {
       await renounce(used);

@@ -7,7 +7,7 @@ import { failpoint } from '../failpoints/failpoint.ts';
 import { kafkaTopicsAdmin } from './kafka-admin.ts';
 import { isTopicGone, kafkaClient, translateKafkaError, type KafkaSettings } from './kafka-client.ts';
 import { kafkaLedger } from './kafka-group.ts';
-import { kafkajsProducer, type Stored } from './kafka-producer.ts';
+import { kafkajsProducer } from './kafka-producer.ts';
 import { kafkaPublishing } from './kafka-publishing.ts';
 import { kafkaReader } from './kafka-reader.ts';
 import { waitingTimes } from './kafka-waiting.ts';
@@ -15,6 +15,7 @@ import { isShorter, knownEnds, type KnownEnds, type PartitionEnds } from './know
 import { ask } from './postgres-statement.ts';
 import { makeTopics, type TopicsOptions } from './make-topics.ts';
 import { postgresTopicEngine, topicFinder } from './postgres-topics.ts';
+import { publishingGuard } from './publishing-guard.ts';
 import { rdkafkaProducer } from './rdkafka-producer.ts';
 import { isTopicUnknown, topicLost, type TopicEngine } from './topic-engine.ts';
 
@@ -48,10 +49,10 @@ export function kafkaTopicEngine({ settings, name, database, log }: Engine): Top
   const kafka: Kafka = kafkaClient(settings, name, log);
   const admin = kafkaTopicsAdmin(kafka);
   const known = knownEnds(database, log);
-  const guard = publishingGuard(known, async (topic) => (await find(topic)).id);
+  const guard = publishingGuard(known);
   const publishing = kafkaPublishing(
     () => (settings.driver === 'rdkafka' ? rdkafkaProducer(settings, name, log) : kafkajsProducer(kafka)),
-    guard.stored,
+    guard,
   );
   const waitingOf = waitingTimes(admin);
   const find = topicFinder(database);
@@ -98,7 +99,7 @@ export function kafkaTopicEngine({ settings, name, database, log }: Engine): Top
     ensure,
     publish: async (topic, messages) => {
       const { partitions, id } = await find(topic);
-      await guard.learn(topic);
+      guard.watch(topic, id);
       try {
         await publishing.publish(topic, partitions, messages);
       } catch (error) {
@@ -190,37 +191,6 @@ async function placesOf(database: Database, topic: number, group: string): Promi
     reached,
     oldestParkedAt,
   }));
-}
-
-/** Sees to it that what is published follows what was: a topic that was made anew begins at its beginning. */
-function publishingGuard(
-  known: KnownEnds,
-  idOf: (topic: string) => Promise<number>,
-): Readonly<{
-  /** Before the first message of this process. */
-  learn: (topic: string) => Promise<void>;
-  stored: (topic: string, places: readonly Stored[]) => Promise<void>;
-}> {
-  const reached = new Map<string, PartitionEnds>();
-  const precedes = (places: readonly Stored[], ends: PartitionEnds): boolean =>
-    places.some(({ partition, first }) => first < (ends.get(partition) ?? 0));
-  return {
-    learn: async (topic) => {
-      if (!reached.has(topic)) reached.set(topic, await known.of(await idOf(topic)));
-    },
-    stored: async (topic, places) => {
-      // Topics of dead letters are not among them: those are copies for whoever looks in.
-      let ends = reached.get(topic);
-      if (ends === undefined) return;
-      const id = await idOf(topic);
-      // Somebody may have mended it since.
-      if (precedes(places, ends)) ends = await known.of(id);
-      if (precedes(places, ends)) throw topicLost(topic);
-      const later = new Map([...ends, ...places.map(({ partition, end }) => [partition, end] as const)]);
-      reached.set(topic, later);
-      known.note(id, new Map(places.map(({ partition, end }) => [partition, end])));
-    },
-  };
 }
 
 async function hasReached(known: KnownEnds, topic: number): Promise<boolean> {

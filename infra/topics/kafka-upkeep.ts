@@ -9,7 +9,7 @@ import { kafkajsProducer } from './kafka-producer.ts';
 import { kafkaPublishing } from './kafka-publishing.ts';
 import { kafkaReader, type KafkaReader } from './kafka-reader.ts';
 import { deadLetterTopic } from './kafka-topics.ts';
-import { isShorter, knownEnds } from './known-ends.ts';
+import { isShorter, knownEnds, neverReached } from './known-ends.ts';
 import { topicFinder } from './postgres-topics.ts';
 import { ask } from './postgres-statement.ts';
 import { list } from './publish-batch.ts';
@@ -124,6 +124,23 @@ export function kafkaTopicUpkeep(
       await admin.ensure(deadLetterTopic(topic), wanted);
       await answers(admin, topic);
     },
+    hold: async (loss) => {
+      const { id } = await find(loss.topic);
+      try {
+        await database.transaction(async (client) => {
+          await client.query('update topics.partitions set end_offset = $2 where topic_id = $1', [
+            id,
+            neverReached,
+          ]);
+          await client.query(
+            'update topics.cursors set owner = null, epoch = epoch + 1 where topic_id = $1',
+            [id],
+          );
+        });
+      } catch (error) {
+        throw translateDatabaseError(error);
+      }
+    },
     mend: async (loss, places) => {
       const { id } = await find(loss.topic);
       const ends = await admin.ends(loss.topic);
@@ -135,11 +152,14 @@ export function kafkaTopicUpkeep(
               where p.topic_id = $1 and p.partition = e.partition`,
             [id, list(ends.map(({ partition }) => partition)), list(ends.map(({ high }) => high))],
           );
+          // Also of groups that have been given up: as far as one of them is, the topic is known to reach.
           await client.query(
             `update topics.cursors c set next_offset = n.next, owner = null, epoch = c.epoch + 1, attempts = 0, tried_to = 0
-               from unnest($2::integer[], $3::bigint[]) n (partition, next)
+               from unnest($2::integer[], $3::bigint[]) n (partition, next), topics.partitions p
               where c.topic_id = $1 and c.partition = n.partition
-                and (c.group_name, c.partition) in (select * from unnest($4::text[], $5::integer[]))`,
+                and p.topic_id = c.topic_id and p.partition = c.partition
+                and (c.next_offset > p.end_offset
+                  or (c.group_name, c.partition) in (select * from unnest($4::text[], $5::integer[])))`,
             [
               ...[id, list([...places.keys()]), list([...places.values()])],
               loss.places.map(({ group }) => group),

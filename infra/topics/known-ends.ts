@@ -7,6 +7,9 @@ import { ask } from './postgres-statement.ts';
 /** By partition: the offset after the last message. */
 export type PartitionEnds = ReadonlyMap<number, number>;
 
+/** Noted of a partition that is another one than before, where no topic ever ends. */
+export const neverReached = Number.MAX_SAFE_INTEGER;
+
 /**
  * How far topics that stand elsewhere are known to reach, in PostgreSQL. A topic that is shorter than that lost messages,
  * or is another one of its name.
@@ -16,6 +19,8 @@ export type KnownEnds = Readonly<{
   of(topic: number): Promise<PartitionEnds>;
   /** Takes note of what was published: it is written within moments, and nobody waits for it. */
   note(topic: number, ends: PartitionEnds): void;
+  /** Takes note that partitions are those of another topic than before: nothing goes on there until somebody mends it. @throws `unavailable` */
+  lose(topic: number, partitions: readonly number[]): Promise<void>;
   /** Resolves once everything is written that was noted, or could not be. */
   settled(): Promise<void>;
 }>;
@@ -26,24 +31,32 @@ export function knownEnds(database: Database, log: Log): KnownEnds {
   let writing: Promise<void> | undefined;
 
   async function write(): Promise<void> {
-    while (noted.size > 0) {
-      const rows = [...noted.values()];
-      noted.clear();
-      try {
-        await ask(database, {
-          name: 'topics.note_ends',
-          text: `with quick as materialized (select set_config('synchronous_commit', 'off', true) as setting)
-                 update topics.partitions p set end_offset = n.reached
-                   from unnest($1::integer[], $2::integer[], $3::bigint[]) n (topic, partition, reached), quick
-                  where p.topic_id = n.topic and p.partition = n.partition and p.end_offset < n.reached
-                 returning 1`,
-          values: [0, 1, 2].map((column) => list(rows.map((row) => row[column] ?? 0))),
-        });
-      } catch (error) {
-        // The next message tells more than this one.
-        log.debug('The end of a topic could not be noted.', reasonOf(error));
-        return;
-      }
+    try {
+      while (noted.size > 0) await writeAll();
+    } catch (error) {
+      log.debug('The ends of topics could not be noted; they are with the next ones.', reasonOf(error));
+    } finally {
+      writing = undefined;
+    }
+  }
+
+  async function writeAll(): Promise<void> {
+    const taken = [...noted];
+    noted.clear();
+    const rows = taken.map(([, row]) => row);
+    try {
+      await ask(database, {
+        name: 'topics.note_ends',
+        text: `with quick as materialized (select set_config('synchronous_commit', 'off', true) as setting)
+               update topics.partitions p set end_offset = n.reached
+                 from unnest($1::integer[], $2::integer[], $3::bigint[]) n (topic, partition, reached), quick
+                where p.topic_id = n.topic and p.partition = n.partition and p.end_offset < n.reached
+               returning 1`,
+        values: [0, 1, 2].map((column) => list(rows.map((row) => row[column] ?? 0))),
+      });
+    } catch (error) {
+      for (const [place, row] of taken) if (!noted.has(place)) noted.set(place, row);
+      throw error;
     }
   }
 
@@ -62,7 +75,15 @@ export function knownEnds(database: Database, log: Log): KnownEnds {
     note: (topic, ends) => {
       for (const [partition, end] of ends)
         noted.set(`${String(topic)} ${String(partition)}`, [topic, partition, end]);
-      writing ??= write().finally(() => (writing = undefined));
+      writing ??= write();
+    },
+    lose: async (topic, partitions) => {
+      await ask(database, {
+        name: 'topics.lose_ends',
+        text: `update topics.partitions set end_offset = $3 where topic_id = $1 and partition = any ($2::integer[])
+               returning 1`,
+        values: [topic, list(partitions), neverReached],
+      });
     },
     settled: async () => {
       await writing;

@@ -37,6 +37,11 @@ export type TopicUpkeep = Readonly<{
   lossOf(topic: string): Promise<TopicLoss | null>;
   /** Makes the topic where it is not there. */
   remake(topic: string, settings: TopicSettings): Promise<void>;
+  /**
+   * Takes the groups off the topic until it is mended, however long it grows meanwhile: what stands at their places now
+   * is not what follows what they have. They heed it within their lease.
+   */
+  hold(loss: TopicLoss): Promise<void>;
   /** Takes the topic for whole as it is now, and sends the groups on to new places where theirs are lost. */
   mend(loss: TopicLoss, places: NewPlaces): Promise<void>;
   close(): Promise<void>;
@@ -75,6 +80,7 @@ export function postgresTopicUpkeep(database: Database, topics: Pick<Topics, 'pu
     publish: (topic, messages) => topics.publish(topic, messages),
     lossOf: () => Promise.resolve(null),
     remake: () => Promise.resolve(),
+    hold: () => Promise.resolve(),
     mend: () => Promise.resolve(),
     close: () => Promise.resolve(),
   };
