@@ -1,16 +1,50 @@
 import { randomUUID } from 'node:crypto';
+import { createServer, request as askHttp } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import type { OutMessage } from '@daybook/kernel/ports/topics.ts';
-import { upcast } from '@daybook/schemas/contracts.ts';
+import { contracts, upcast } from '@daybook/schemas/contracts.ts';
 import type { Engine } from '@daybook/test/engines/engine.ts';
 import { describeWithEngines } from '@daybook/test/engines/engine-suite.ts';
 import { startRegistry } from '@daybook/test/engines/registry.ts';
 import { confluentSchemaRegistry } from './confluent.ts';
 import { goldenEvents } from './golden-events.fixture.ts';
 import { makeMessageCodec, type MessageCodec } from './codec.ts';
+import { refusedSubjects } from './refused-subjects.ts';
+import { writerIds } from './schema-ids.ts';
 
 const schemaOf = (type: string): string =>
   JSON.stringify({ type: 'record', name: 'Paid', fields: [{ name: 'id', type }] });
+
+/** A way to a registry that counts the requests. */
+async function counting(
+  to: string,
+): Promise<Readonly<{ url: string; taken: () => number; close: () => void }>> {
+  const { origin, pathname } = new URL(to);
+  let requests = 0;
+  const server = createServer((request, response) => {
+    requests += 1;
+    const { method = 'GET', url = '', headers } = request;
+    const on = askHttp(`${origin}${url}`, { method, headers }, (answer) => {
+      response.writeHead(answer.statusCode ?? 502, answer.headers);
+      answer.pipe(response);
+    });
+    request.pipe(on);
+  });
+  await new Promise<void>((ready) => server.listen(0, '127.0.0.1', ready));
+  return {
+    url: `http://127.0.0.1:${String((server.address() as AddressInfo).port)}${pathname}`,
+    taken: () => {
+      const taken = requests;
+      requests = 0;
+      return taken;
+    },
+    close: () => {
+      server.closeAllConnections();
+      server.close();
+    },
+  };
+}
 
 describeWithEngines('a registry that goes away', ['registry'], () => {
   let engine: Engine;
@@ -74,6 +108,26 @@ describeWithEngines('a registry that goes away', ['registry'], () => {
     });
     expect(await registry.versions(subject)).toHaveLength(1);
     expect(await (await fetch(config)).json()).toEqual({ compatibilityLevel: 'FORWARD' });
+  }, 60_000);
+
+  test('a start asks once for each version that is there: to check them, and again to write', async () => {
+    const line = await counting(url);
+    const all = [...contracts.values()];
+    const registered = all.reduce((sum, { versions }) => sum + versions.length, 0);
+    const registerAll = async (): Promise<void> => {
+      const registry = confluentSchemaRegistry(line);
+      const ids = { event: writerIds(registry, 'event'), message: writerIds(registry, 'message') };
+      for (const { kind, name, currentVersion } of all) await ids[kind].ask(name, currentVersion);
+    };
+    await registerAll();
+    // The last version, the level of compatibility twice, and the schema.
+    expect(line.taken()).toBeLessThanOrEqual(4 * registered);
+    expect(await refusedSubjects(line.url)).toEqual([]);
+    // The list of subjects comes first.
+    expect(line.taken()).toBe(1 + registered);
+    await registerAll();
+    expect(line.taken()).toBe(registered);
+    line.close();
   }, 60_000);
 
   test('processes understand each other, and go on while it is away with what they have asked', async () => {

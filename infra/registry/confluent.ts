@@ -3,7 +3,7 @@ import { canonical } from '@daybook/kernel/specification.ts';
 import type { SchemaRegistry } from '@daybook/kernel/ports/outside.ts';
 import { failpoint } from '../failpoints/failpoint.ts';
 import { parseSchema, refuseIncompatible, unknownSchema, type ParsedSchema } from './compatibility.ts';
-import { registryClient, type RegistryClient } from './registry-client.ts';
+import { registryClient } from './registry-client.ts';
 
 type Version = Awaited<ReturnType<SchemaRegistry['versions']>>[number];
 
@@ -21,22 +21,26 @@ export function confluentSchemaRegistry(options: { url: string; timeoutMs?: numb
   const client = registryClient(options.url, options.timeoutMs);
   const schemas = new Map<number, string>();
   const ids = new Map<string, number>();
-  const known = new Map<string, Version>();
+  /** By subject, and there by number. */
+  const known = new Map<string, Map<number, Version>>();
   const governed = new Set<string>();
 
-  async function version(subject: string, number: number): Promise<Version | null> {
-    const name = `${String(number)} ${subject}`;
-    const found = known.get(name) ?? (await askVersion(client, subject, number));
-    if (found !== null) known.set(name, found);
+  async function ask(subject: string, version: number | 'latest'): Promise<Version | null> {
+    const answer = await client.call<Version>((api) => api.Subject.version({ subject, version }));
+    if (answer === null) return null;
+    const found: Version = { id: answer.id, version: answer.version, schema: answer.schema };
+    const others = known.get(subject) ?? new Map<number, Version>();
+    known.set(subject, others.set(found.version, found));
     return found;
   }
 
+  /** One request for the last one, and one for each other that was never asked for. */
   async function versions(subject: string): Promise<readonly Version[]> {
-    const last = await askVersion(client, subject, 'latest');
+    const last = await ask(subject, 'latest');
     const found: Version[] = [];
     for (let number = 1; number <= (last?.version ?? 0); number += 1) {
       // One that was deleted leaves a gap.
-      const one = await version(subject, number);
+      const one = known.get(subject)?.get(number) ?? (await ask(subject, number));
       if (one !== null) found.push(one);
     }
     return found;
@@ -65,10 +69,15 @@ export function confluentSchemaRegistry(options: { url: string; timeoutMs?: numb
 
   /** A refusal counts where nobody else registered meanwhile: otherwise the gate has more to say, or the schema is there. */
   async function register(subject: string, candidate: ParsedSchema): Promise<number> {
+    const same = (found: Iterable<Version>): Version | undefined =>
+      [...found].find(({ schema }) => parseSchema(subject, schema).digest === candidate.digest);
+    // The versions of a type are registered one after the other: the first has asked for those of the others.
+    const asked = same(known.get(subject)?.values() ?? []);
+    if (asked !== undefined) return asked.id;
     for (let before = -1; ;) {
       const earlier = await versions(subject);
-      const same = earlier.find(({ schema }) => parseSchema(subject, schema).digest === candidate.digest);
-      if (same !== undefined) return same.id;
+      const registered = same(earlier);
+      if (registered !== undefined) return registered.id;
       refuseIncompatible(subject, candidate, earlier);
       await govern(subject);
       try {
@@ -109,13 +118,4 @@ export function confluentSchemaRegistry(options: { url: string; timeoutMs?: numb
     },
     versions,
   };
-}
-
-async function askVersion(
-  client: RegistryClient,
-  subject: string,
-  version: number | 'latest',
-): Promise<Version | null> {
-  const answer = await client.call<Version>((api) => api.Subject.version({ subject, version }));
-  return answer === null ? null : { id: answer.id, version: answer.version, schema: answer.schema };
 }
