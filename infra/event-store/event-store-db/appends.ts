@@ -193,7 +193,7 @@ function conflict({ stream, expected }: AppendRequest, actual: Revision): Dayboo
 }
 
 /**
- * The driver bounds no batched append: one that is never answered would wait for ever.
+ * The driver's deadline ends a call, and no search for the cluster's leader before it.
  * @throws WrongExpectedVersionError as it is, anything else translated
  */
 export async function within<T>(limitMs: number, answer: Promise<T>): Promise<T> {

@@ -21,7 +21,7 @@ export function connectTo(url: string, name: string): EventStoreDBClient {
   const unknown = given.find((key) => key !== '' && !options.has(key.toLowerCase().replaceAll(/[_-]/g, '')));
   if (unknown !== undefined) throw refused(`has an option that is not known: ${unknown}.`);
   try {
-    return EventStoreDBClient.connectionString(connectionString(url, name));
+    return appendingInCallsOfTheirOwn(EventStoreDBClient.connectionString(connectionString(url, name)));
   } catch (error) {
     const missing = error instanceof Error && error.message.startsWith('Failed to load certificate');
     throw refused(
@@ -30,6 +30,16 @@ export function connectTo(url: string, name: string): EventStoreDBClient {
         : 'is no connection string of EventStoreDB: esdb://user:password@host:2113?tls=true.',
     );
   }
+}
+
+/**
+ * Without batched appends, which the driver takes where the server knows them. Their answers go by way of one table for all
+ * clients of a process: where one connection ends, the appends of the others fail, and an answer that comes to one of these
+ * afterwards is an exception that nobody catches. They state their deadline as a time of day, which the server reads by its
+ * own clock, and ask for the leader only where the first append of a connection did. A call of its own has none of that.
+ */
+function appendingInCallsOfTheirOwn(client: EventStoreDBClient): EventStoreDBClient {
+  return Object.defineProperty(client, 'supports', { value: () => Promise.resolve(false) });
 }
 
 const refused = (what: string): DaybookError =>

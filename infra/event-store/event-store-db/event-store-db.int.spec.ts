@@ -133,7 +133,7 @@ describe('event store in EventStoreDB', () => {
     expect(await writer.append(newStream(), 'no-stream', makeEvents(1))).toMatchObject({ wrote: true });
     expect((await writer.append(stream, 0, makeEvents(1))).revision).toBe(1);
     expect(await collect(open(follower.url).read(stream))).toHaveLength(2);
-    expect(Object.fromEntries(follower.calls)).toEqual({ batchAppend: 1, read: 1 });
+    expect(Object.fromEntries(follower.calls)).toEqual({ append: 1, read: 1 });
   });
 
   test('wrong credentials are said to be wrong, and shown to nobody', async () => {
