@@ -8,10 +8,12 @@ import {
 import { DaybookError, isDaybookError, revisionConflict } from '@daybook/kernel/errors.ts';
 import type { Metadata, NewEvent, RecordedEvent, Revision, StreamName } from '@daybook/kernel/event.ts';
 import type { Appended, Expected, NonEmpty, Pages, ReadOptions } from '@daybook/kernel/ports/event-store.ts';
+import { backOffMs, rest, type BackOff } from '../../runtime/loop.ts';
 import { appendRequest, storeClosed, type AppendRequest } from '../append-request.ts';
 import { noAnswer, translateStoreError } from './errors.ts';
 import type { KnownIds, KnownStream, Place } from './known-ids.ts';
 import { storedMetadata, toRecorded } from './recorded.ts';
+import { holed } from './whole-stream.ts';
 
 export type AppendsOptions = Readonly<{
   client: EventStoreDBClient;
@@ -33,6 +35,9 @@ const mostUnderWay = 20_000;
 
 /** Tries of an append that expects anything, against writers of the same stream; and of one that met another leader. */
 const mostTries = 100;
+
+/** Pauses until the server shows what it goes by already: the cluster confirms it within milliseconds. */
+const unconfirmed: BackOff = { firstMs: 2, mostMs: 100 };
 
 /** Appends as the port promises them, on a server that promises less of ids. */
 export function makeAppends({ client, ids, read, answerLimitMs }: AppendsOptions): Appends {
@@ -57,7 +62,7 @@ export function makeAppends({ client, ids, read, answerLimitMs }: AppendsOptions
         return await write(request, base);
       } catch (error) {
         if (error instanceof WrongExpectedVersionError) {
-          const now = await knownNow(request.stream);
+          const now = await shownUpTo(error.actualVersion, request.stream);
           const again = repeatOf(request, now);
           if (again !== undefined) return again;
           // What was expected by revision does not hold any more; anything else is tried at the new end.
@@ -66,6 +71,20 @@ export function makeAppends({ client, ids, read, answerLimitMs }: AppendsOptions
           throw error;
         }
       }
+    }
+  }
+
+  /**
+   * The stream up to what the server went by when it refused an append: that of another writer which the cluster has not
+   * confirmed yet is in nobody's way for long, and cannot be read before.
+   */
+  async function shownUpTo(actual: unknown, stream: StreamName): Promise<KnownStream> {
+    const until = performance.now() + answerLimitMs;
+    for (let tries = 1; ; tries += 1) {
+      const known = await knownNow(stream);
+      if (typeof actual !== 'bigint' || known.upTo >= Number(actual)) return known;
+      if (performance.now() >= until) throw notShown();
+      await rest(backOffMs(unconfirmed, tries), new AbortController().signal);
     }
   }
 
@@ -115,13 +134,10 @@ export function makeAppends({ client, ids, read, answerLimitMs }: AppendsOptions
     } catch (error) {
       throw translateStoreError(error);
     }
+    const [first, last] = [written[0], written.at(-1)];
+    if (first !== undefined && first.revision !== base + 1) throw holed(stream);
     ids.see(stream, written);
-    const last = written.at(-1);
-    if (last === undefined || last.id !== events.at(-1)?.id) {
-      throw new DaybookError('unavailable', 'EventStoreDB does not yet show what it has acknowledged.', {
-        retry: 'later',
-      });
-    }
+    if (last === undefined || last.id !== events.at(-1)?.id) throw notShown();
     const { revision, position } = last;
     return { revision, position, ...(last.appendId === appendId ? { wrote: true } : {}) };
   }
@@ -186,6 +202,12 @@ function baseOf(request: AppendRequest, { upTo }: KnownStream): Revision {
     (expected === 'no-stream' ? upTo === -1 : expected === 'stream-exists' ? upTo >= 0 : upTo === expected);
   if (!fits) throw conflict(request, upTo);
   return upTo;
+}
+
+function notShown(): DaybookError {
+  return new DaybookError('unavailable', 'EventStoreDB does not yet show what it goes by.', {
+    retry: 'later',
+  });
 }
 
 function conflict({ stream, expected }: AppendRequest, actual: Revision): DaybookError {

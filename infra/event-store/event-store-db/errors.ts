@@ -53,19 +53,13 @@ const translations: readonly Translation[] = [
         cause,
       }),
   },
-  {
-    of: [MaxAppendSizeExceededError],
-    error: (cause) =>
-      new TypeError(
-        `EventStoreDB takes at most ${String((cause as Error & { maxAppendSize?: number }).maxAppendSize)} bytes in one append.`,
-        { cause },
-      ),
-  },
 ];
 
 /** What a driver's error means. Anything unknown is `unavailable`: the store did not do what it was asked. */
 export function translateStoreError(error: unknown): Error {
   if (isDaybookError(error) || error instanceof TypeError) return error;
+  const excess = excessOf(error);
+  if (excess !== undefined) return new TypeError(`EventStoreDB takes ${excess.most}.`, { cause: error });
   const known = translations.find(({ of }) => of.some((kind) => error instanceof kind));
   if (known !== undefined) return known.error(error as Error);
   return new DaybookError('unavailable', 'EventStoreDB answered with a failure.', {
@@ -74,10 +68,24 @@ export function translateStoreError(error: unknown): Error {
   });
 }
 
-/** The bytes that the server takes in one append, of the translated error of one that was larger. */
-export function largestAppendOf(error: unknown): number | undefined {
-  const { cause } = error as Error;
-  return cause instanceof MaxAppendSizeExceededError ? cause.maxAppendSize : undefined;
+/** What the server takes at most, in words, and its setting that says so, where it is one. */
+export type Excess = Readonly<{ most: string; setting?: string }>;
+
+/** By how much an append was too large, of the driver's error; undefined for other errors. */
+export function excessOf(error: unknown): Excess | undefined {
+  if (error instanceof MaxAppendSizeExceededError) {
+    return { most: `at most ${String(error.maxAppendSize)} bytes in one append`, setting: 'MaxAppendSize' };
+  }
+  if (!(error instanceof UnknownError)) return undefined;
+  // The driver knows nothing of the two limits of one event.
+  const { code, details, metadata } = error._raw ?? {};
+  const [most] = metadata?.get('maximum-append-event-size') ?? [];
+  if (most !== undefined) {
+    return { most: `at most ${String(most)} bytes in one event`, setting: 'MaxAppendEventSize' };
+  }
+  const isMessage =
+    Number(code) === resourceExhausted && /message (exceeds|larger than)/i.test(details ?? '');
+  return isMessage ? { most: 'no event of this size: one record has at most 16 MiB' } : undefined;
 }
 
 /** No answer came: what was asked may or may not have been done. */
@@ -97,5 +105,6 @@ export function isInvalidPosition(error: unknown): boolean {
   );
 }
 
-/** gRPC's INVALID_ARGUMENT. */
+/** Codes of gRPC. https://grpc.io/docs/guides/status-codes/ */
 const invalidArgument = 3;
+const resourceExhausted = 8;

@@ -9,6 +9,7 @@ import { identityOf, identityStream, logIdentity } from './identity.ts';
 import { knownIds } from './known-ids.ts';
 import { isSystemEvent, logPosition, positionOf } from './recorded.ts';
 import { storedPages, type StoredPagesOptions } from './stored-pages.ts';
+import { wholeStream } from './whole-stream.ts';
 
 export type EventStoreDbOptions = Readonly<{
   /** `EVENTSTORE_URL`: `esdb://…` or `kurrentdb://…`, with credentials, TLS and the cluster's nodes. */
@@ -53,10 +54,8 @@ export function eventStoreDb({ url, name, answerLimitMs = 30_000 }: EventStoreDb
     );
   }
 
-  async function* read(
-    stream: StreamName,
-    { from, direction = 'forwards', limit = Infinity }: ReadOptions = {},
-  ): Pages {
+  async function* read(stream: StreamName, options: ReadOptions = {}): Pages {
+    const { from, direction = 'forwards', limit = Infinity } = options;
     const forwards = direction === 'forwards';
     const open: StoredPagesOptions['open'] = () =>
       client.readStream(stream, {
@@ -65,7 +64,7 @@ export function eventStoreDb({ url, name, answerLimitMs = 30_000 }: EventStoreDb
         ...(limit === Infinity ? {} : { maxCount: limit }),
         ...fromLeader,
       });
-    for await (const page of readPages(open, { limit })) {
+    for await (const page of wholeStream(stream, readPages(open, { limit }), options)) {
       if (forwards) ids.see(stream, page);
       yield page;
     }
@@ -91,7 +90,12 @@ export function eventStoreDb({ url, name, answerLimitMs = 30_000 }: EventStoreDb
 
   async function knownIdentity(): Promise<LogIdentity | undefined> {
     const open: StoredPagesOptions['open'] = () =>
-      client.readStream(identityStream, { direction: BACKWARDS, fromRevision: END, maxCount: 1 });
+      client.readStream(identityStream, {
+        direction: BACKWARDS,
+        fromRevision: END,
+        maxCount: 1,
+        ...fromLeader,
+      });
     return identityOf((await firstOf(readPages(open, { wanted: () => true })))?.data);
   }
 
@@ -150,10 +154,10 @@ export function eventStoreDb({ url, name, answerLimitMs = 30_000 }: EventStoreDb
 type PartOptions = Readonly<{
   limit?: number;
   pageSize?: number;
-  wanted?: (event: Readonly<{ type: string; position?: unknown }>) => boolean;
+  wanted?: StoredPagesOptions['wanted'];
 }>;
 
-const isOurs = (event: Readonly<{ type: string }>): boolean => !isSystemEvent(event);
+const isOurs: StoredPagesOptions['wanted'] = (event) => !isSystemEvent(event);
 
 async function firstOf<T>(pages: AsyncIterable<readonly T[]>): Promise<T | undefined> {
   for await (const [first] of pages) return first;

@@ -22,7 +22,11 @@ export async function logIdentity(
   if (found !== undefined) return found;
   const given: LogIdentity = { log: randomUUID(), epoch: `1.${randomUUID().slice(0, 8)}` };
   try {
-    await client.setStreamMetadata(stream, { ...given }, { expectedRevision: NO_STREAM });
+    await client.setStreamMetadata(
+      stream,
+      { ...given },
+      { expectedRevision: NO_STREAM, requiresLeader: true },
+    );
     return given;
   } catch (error) {
     const other = error instanceof WrongExpectedVersionError ? await read() : undefined;

@@ -11,7 +11,7 @@ import { checkStreamName, storedForm } from '../append-request.ts';
 import type { ImportedEvent } from '../import-events.ts';
 import { within } from './appends.ts';
 import { connectTo } from './connection.ts';
-import { largestAppendOf, translateStoreError } from './errors.ts';
+import { excessOf, translateStoreError } from './errors.ts';
 import { identityStream } from './identity.ts';
 import { storedMetadata } from './recorded.ts';
 
@@ -137,12 +137,17 @@ async function appendOnce(
 
 function refusedOr(error: unknown, run: readonly ImportedEvent[]): Error {
   if (error instanceof WrongExpectedVersionError) return elsewhere(run, error);
-  const most = largestAppendOf(error);
-  if (most === undefined) return translateStoreError(error);
+  const excess = excessOf(error instanceof TypeError ? error.cause : undefined);
+  if (excess === undefined) return translateStoreError(error);
   const [{ stream, revision }] = run as readonly [ImportedEvent];
+  const { most, setting } = excess;
+  const mend =
+    setting === undefined
+      ? ''
+      : ` Raise its setting ${setting} and give the command again: it goes on from there.`;
   return new DaybookError(
     'maintenance-refused',
-    `The event ${stream}@${String(revision)} is larger than EventStoreDB takes in one append (${String(most)} bytes). Raise its setting MaxAppendSize and give the command again: it goes on from there.`,
+    `The event ${stream}@${String(revision)} is larger than EventStoreDB takes (${most}).${mend}`,
     { cause: error },
   );
 }

@@ -31,9 +31,9 @@ export function storedMetadata(metadata: Metadata, note: WritersNote): StoredMet
   };
 }
 
-/** Events of the server itself, such as statistics and metadata of streams. */
-export function isSystemEvent({ type }: Pick<StoredEvent, 'type'>): boolean {
-  return type.startsWith('$');
+/** Events of the server itself, such as metadata of streams, and of its plugins, whose types may be any. */
+export function isSystemEvent({ type, streamId }: Pick<StoredEvent, 'type' | 'streamId'>): boolean {
+  return type.startsWith('$') || streamId.startsWith('$');
 }
 
 /** Position of an event, by the log position that its store gives. */

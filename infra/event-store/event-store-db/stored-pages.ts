@@ -17,7 +17,7 @@ export type StoredPagesOptions = Readonly<{
   /** Most events. */
   limit: number;
   /** Which events count. */
-  wanted: (event: Readonly<{ type: string; position?: unknown }>) => boolean;
+  wanted: (event: Readonly<{ type: string; streamId: string; position?: unknown }>) => boolean;
   /** Longest wait for the next event; none for a subscription, which waits for what comes. */
   answerLimitMs?: number;
   signal?: AbortSignal;

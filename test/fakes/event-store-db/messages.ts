@@ -1,38 +1,20 @@
 /** Between the stand-in's log and the messages of the protocol. */
 import { randomUUID } from 'node:crypto';
-import { Metadata, status, type ServiceError } from '@grpc/grpc-js';
+import { status, type ServiceError } from '@grpc/grpc-js';
 import shared from '@eventstore/db-client/generated/shared_pb.js';
 import rpcStatus from '@eventstore/db-client/generated/status_pb.js';
 import streams from '@eventstore/db-client/generated/streams_pb.js';
 import empty from 'google-protobuf/google/protobuf/empty_pb.js';
 import protobufAny from 'google-protobuf/google/protobuf/any_pb.js';
-import type { Expectation, ProposedEvent, StoredEvent, Verdict } from './stored-log.ts';
-
-/** An error as the server sends it: the exception is named in the trailers, and clients tell errors by that. */
-export function failure(
-  code: status,
-  details: string,
-  trailers: Readonly<Record<string, string>> = {},
-): ServiceError {
-  const metadata = new Metadata();
-  for (const [name, value] of Object.entries(trailers)) metadata.set(name, value);
-  return Object.assign(new Error(details), { code, details, metadata });
-}
-
-export const streamDeleted = (stream: string): ServiceError =>
-  failure(status.FAILED_PRECONDITION, `Event stream '${stream}' is deleted.`, {
-    exception: 'stream-deleted',
-    'stream-name': stream,
-  });
-
-export const tooLarge = (most: number): ServiceError =>
-  failure(status.INVALID_ARGUMENT, `Maximum Append Size of ${String(most)} Exceeded.`, {
-    exception: 'maximum-append-size-exceeded',
-    'maximum-append-size': String(most),
-  });
-
-export const invalidPosition = (): ServiceError =>
-  failure(status.INVALID_ARGUMENT, 'Trying to read from an invalid position.');
+import { failure, missingProperty } from './failures.ts';
+import {
+  tombstone,
+  type Expectation,
+  type ProposedEvent,
+  type StoredEvent,
+  type Verdict,
+} from './stored-log.ts';
+import { endOfStream } from './stream-metadata.ts';
 
 /** The name of a stream, which goes over the wire as bytes. */
 export function nameOf(identifier: InstanceType<typeof shared.StreamIdentifier> | undefined): string {
@@ -66,13 +48,11 @@ export function proposedOf(message: Proposal | SingleProposal): ProposedEvent {
   const type = metadata.get('type');
   const contentType = metadata.get('content-type');
   const id = message.getId()?.getString() ?? '';
-  if (type === undefined || contentType === undefined) {
-    throw failure(status.INVALID_ARGUMENT, 'Required metadata properties are missing.', {
-      exception: 'missing-required-metadata-property',
-      'required-metadata-properties': 'type,content-type',
-    });
-  }
-  if (!/^[0-9a-f-]{36}$/i.test(id)) throw failure(status.INVALID_ARGUMENT, 'An event needs an id.');
+  if (type === undefined) throw missingProperty('type');
+  if (contentType === undefined) throw missingProperty('content-type');
+  // The server's own exceptions reach clients without their text.
+  if (!/^[0-9a-f-]{36}$/i.test(id) || type === '')
+    throw failure(status.UNKNOWN, 'Exception was thrown by handler.');
   return {
     id: id.toLowerCase(),
     type,
@@ -87,7 +67,7 @@ export function eventResponse(event: StoredEvent): InstanceType<typeof streams.R
   const recorded = new streams.ReadResp.ReadEvent.RecordedEvent()
     .setId(new shared.UUID().setString(event.id))
     .setStreamIdentifier(identifierOf(event.stream))
-    .setStreamRevision(String(event.revision))
+    .setStreamRevision(String(event.revision === tombstone ? endOfStream : event.revision))
     .setCommitPosition(position)
     .setPreparePosition(position)
     .setData(event.data)
@@ -122,6 +102,11 @@ export function checkpointResponse(position: bigint): InstanceType<typeof stream
   );
 }
 
+/** What a subscription is told once it has come to the end of the log. */
+export function caughtUpResponse(): InstanceType<typeof streams.ReadResp> {
+  return new streams.ReadResp().setCaughtUp(new streams.ReadResp.CaughtUp());
+}
+
 /** The answer to a whole append by itself. */
 export function appendResponse(
   verdict: Verdict,
@@ -138,15 +123,15 @@ export function appendResponse(
     return new streams.AppendResp().setWrongExpectedVersion(wrong);
   }
   if (verdict.kind === 'stream-deleted') throw new TypeError('A deleted stream is an error.');
-  return new streams.AppendResp().setSuccess(
-    new streams.AppendResp.Success()
-      .setCurrentRevision(String(verdict.revision))
-      .setPosition(
-        new streams.AppendResp.Position()
-          .setCommitPosition(String(verdict.position))
-          .setPreparePosition(String(verdict.position)),
-      ),
-  );
+  const success = new streams.AppendResp.Success().setCurrentRevision(String(verdict.revision));
+  if (verdict.position === undefined) success.setNoPosition(new shared.Empty());
+  else {
+    const position = String(verdict.position);
+    success.setPosition(
+      new streams.AppendResp.Position().setCommitPosition(position).setPreparePosition(position),
+    );
+  }
+  return new streams.AppendResp().setSuccess(success);
 }
 
 /** The answer to one append among those of a connection. */
@@ -161,18 +146,23 @@ export function batchResponse(
     .setStreamIdentifier(identifierOf(stream));
   if (outcome instanceof Error) return response.setError(errorStatus(outcome));
   if (outcome.kind === 'wrong-expected-version') {
-    return response.setError(detailed('WrongExpectedVersion', wrongVersion(outcome.current, expected)));
+    return response.setError(
+      detailed('WrongExpectedVersion', wrongVersion(outcome.current, expected), status.ALREADY_EXISTS),
+    );
   }
   if (outcome.kind === 'stream-deleted') {
     const deleted = new shared.StreamDeleted().setStreamIdentifier(identifierOf(stream));
-    return response.setError(detailed('StreamDeleted', deleted));
+    return response.setError(detailed('StreamDeleted', deleted, status.NOT_FOUND));
   }
-  const position = String(outcome.position);
-  return response.setSuccess(
-    new streams.BatchAppendResp.Success()
-      .setCurrentRevision(String(outcome.revision))
-      .setPosition(new shared.AllStreamPosition().setCommitPosition(position).setPreparePosition(position)),
-  );
+  const success = new streams.BatchAppendResp.Success().setCurrentRevision(String(outcome.revision));
+  if (outcome.position === undefined) success.setNoPosition(new empty.Empty());
+  else {
+    const position = String(outcome.position);
+    success.setPosition(
+      new shared.AllStreamPosition().setCommitPosition(position).setPreparePosition(position),
+    );
+  }
+  return response.setSuccess(success);
 }
 
 function wrongVersion(
@@ -191,22 +181,23 @@ function wrongVersion(
 
 function errorStatus(error: ServiceError): InstanceType<typeof rpcStatus.Status> {
   const [most] = error.metadata.get('maximum-append-size');
-  return most === undefined
-    ? detailed('Unknown', new shared.Unknown())
-    : detailed(
-        'MaximumAppendSizeExceeded',
-        new shared.MaximumAppendSizeExceeded().setMaxappendsize(Number(most)),
-      );
+  if (most !== undefined) {
+    const exceeded = new shared.MaximumAppendSizeExceeded().setMaxappendsize(Number(most));
+    return detailed('MaximumAppendSizeExceeded', exceeded, status.INVALID_ARGUMENT);
+  }
+  if (error.code === status.DEADLINE_EXCEEDED) return detailed('Timeout', new shared.Timeout(), error.code);
+  return detailed('BadRequest', new shared.BadRequest().setMessage(error.details), status.INVALID_ARGUMENT);
 }
 
 function detailed(
   name: string,
   message: Readonly<{ serializeBinary(): Uint8Array }>,
+  code: status,
 ): InstanceType<typeof rpcStatus.Status> {
   const details = new protobufAny.Any();
   details.pack(message.serializeBinary(), `event_store.client.${name}`);
   return new rpcStatus.Status()
-    .setCode(status.UNKNOWN as never)
+    .setCode(code as never)
     .setMessage(name)
     .setDetails(details);
 }

@@ -2,15 +2,14 @@ import { once } from 'node:events';
 import { status, type ServerWritableStream } from '@grpc/grpc-js';
 import type { ReadReq, ReadResp } from '@eventstore/db-client/generated/streams_pb.js';
 import streams from '@eventstore/db-client/generated/streams_pb.js';
+import { failure, invalidArgument, invalidPosition, streamDeleted } from './failures.ts';
 import {
+  caughtUpResponse,
   checkpointResponse,
   confirmationResponse,
   eventResponse,
-  failure,
-  invalidPosition,
   nameOf,
   notFoundResponse,
-  streamDeleted,
 } from './messages.ts';
 import type { StoredEvent, StoredLog } from './stored-log.ts';
 
@@ -21,7 +20,9 @@ type Options = NonNullable<ReturnType<ReadReq['getOptions']>>;
 export async function readEvents(call: Call, log: StoredLog): Promise<void> {
   try {
     const options = call.request.getOptions();
-    if (options === undefined) throw failure(status.INVALID_ARGUMENT, 'Options are missing.');
+    if (options === undefined) throw invalidArgument('Options are missing.');
+    if (!options.hasUuidOption()) throw invalidArgument("'uuidOption' is a required argument.");
+    if (!options.hasFilter() && !options.hasNoFilter()) throw invalidArgument('The combination is invalid.');
     if (options.hasSubscription()) await subscribe(call, options, log);
     else await read(call, options, log);
   } catch (error) {
@@ -74,27 +75,45 @@ function startOf(options: Options, log: StoredLog): number {
   return index;
 }
 
-/** Events between two checkpoints of a filtered subscription, times the multiplier that is asked. */
+/** Events that the server looks through at a time, unless the filter asks for another number. */
 const searchWindow = 32;
+
+/** Events looked through between two checkpoints; a subscription without a filter is given none. */
+function checkpointInterval(options: Options): number {
+  const filter = options.getFilter();
+  if (filter === undefined) return Infinity;
+  if (!filter.hasMax() && !filter.hasCount()) throw invalidArgument('A filter needs a window.');
+  const window = filter.hasMax() ? filter.getMax() : searchWindow;
+  return window * filter.getCheckpointintervalmultiplier();
+}
 
 async function subscribe(call: Call, options: Options, log: StoredLog): Promise<void> {
   if (!options.hasAll()) throw failure(status.UNIMPLEMENTED, 'The stand-in follows $all alone.');
-  const position = options.getAll()?.getPosition();
-  let next = startOf(options, log);
-  // A subscription begins after its position.
-  if (position !== undefined && log.all()[next]?.position === BigInt(position.getCommitPosition())) next += 1;
   const wanted = filterOf(options);
-  const filter = options.getFilter();
-  const interval = filter === undefined ? Infinity : searchWindow * filter.getCheckpointintervalmultiplier();
-  await send(call, confirmationResponse());
+  const interval = checkpointInterval(options);
+  const after = BigInt(options.getAll()?.getPosition()?.getCommitPosition() ?? -1);
+  let next = startOf(options, log);
   let passed = 0;
-  for (;;) {
+  let told: bigint | undefined;
+  await send(call, confirmationResponse());
+  const tell = async (position: bigint | undefined): Promise<void> => {
+    if (interval === Infinity || position === undefined || position === told) return;
+    told = position;
+    await send(call, checkpointResponse(position));
+  };
+  for (let live = false; ; live = true) {
     for (; next < log.all().length; next += 1) {
       if (call.cancelled) return;
       const event = log.all()[next] as StoredEvent;
+      // A subscription begins after its position, also where that is not there yet.
+      if (event.position <= after) continue;
       if (wanted(event)) await send(call, eventResponse(event));
       passed += 1;
-      if (passed % interval === 0) await send(call, checkpointResponse(event.position));
+      if (passed % interval === 0) await tell(event.position);
+    }
+    if (!live) {
+      await tell(log.all().at(-1)?.position);
+      await send(call, caughtUpResponse());
     }
     if (!(await written(call, log, () => next < log.all().length))) return;
   }

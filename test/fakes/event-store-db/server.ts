@@ -4,15 +4,15 @@ import { join } from 'node:path';
 import {
   Server,
   ServerCredentials,
-  status,
   type sendUnaryData,
   type ServerDuplexStream,
   type ServerReadableStream,
   type ServerUnaryCall,
   type ServerWritableStream,
+  type ServiceError,
 } from '@grpc/grpc-js';
 import features from '@eventstore/db-client/generated/serverfeatures_grpc_pb.js';
-import supported from '@eventstore/db-client/generated/serverfeatures_pb.js';
+import gossip from '@eventstore/db-client/generated/gossip_grpc_pb.js';
 import service from '@eventstore/db-client/generated/streams_grpc_pb.js';
 import type {
   AppendReq,
@@ -27,38 +27,56 @@ import type {
   TombstoneResp,
 } from '@eventstore/db-client/generated/streams_pb.js';
 import streams from '@eventstore/db-client/generated/streams_pb.js';
-import {
-  failure,
-  appendResponse,
-  batchResponse,
-  expectationOf,
-  nameOf,
-  proposedOf,
-  streamDeleted,
-  tooLarge,
-} from './messages.ts';
+import { featuresService, gossipService, type Member } from './cluster.ts';
+import { accessDenied, notLeader, unauthenticated } from './failures.ts';
 import { ownCertificate } from '../../support/certificate.ts';
 import { readEvents } from './reading.ts';
-import {
-  storedLog,
-  type Expectation,
-  type ProposedEvent,
-  type StoredLog,
-  type Verdict,
-} from './stored-log.ts';
+import { storedLog, type StoredLog } from './stored-log.ts';
+import { writing } from './writing.ts';
 
 export type StandInOptions = Readonly<{
   /** What it stands on; another server may take it over, as a restarted one does. Default: an empty one. */
   log?: StoredLog;
   /** TCP port of 127.0.0.1. Default: a free one. */
   port?: number;
-  /** Largest append in bytes. Default 1 MiB, as the server's. */
+  /** Largest append in bytes. Default 1 MiB, as the server's before 26.1, whose own is 256 MiB. */
   maxAppendBytes?: number;
+  /** Largest event in bytes. Default: none of its own, as the server's before 26.1, whose own is 16 MiB. */
+  maxEventBytes?: number;
   /** Calls without these are refused; they go over TLS, since clients send none in the clear. Default: everybody may. */
-  credentials?: Readonly<{ username: string; password: string }>;
+  credentials?: Credentials;
   /** The leader of the cluster that it follows: appends are sent there. Default: it leads. */
   leader?: Readonly<{ host: string; port: number }>;
+  /** The nodes of the cluster, for clients that know several. Default: it says nothing of nodes. */
+  members?: () => readonly Member[];
+  /** What it answers instead of doing what a call asks: such as that it is not ready. */
+  instead?: (method: Method) => ServiceError | undefined;
+  /** What it answers to an append that it has carried out, instead of the result: such as that it took too long. */
+  afterwards?: () => ServiceError | undefined;
 }>;
+
+export type Method = 'read' | 'append' | 'batchAppend' | 'delete' | 'tombstone';
+
+type Credentials = Readonly<{
+  username: string;
+  password: string;
+  /** Default true. Others read no `$all`. */
+  isAdmin?: boolean;
+}>;
+
+/** Largest message that the server takes: its largest record. */
+const largestMessage = 16 * 1024 * 1024 - 10_000;
+
+function refusedUser(
+  { username, password, isAdmin = true }: Credentials,
+  authorization: unknown,
+  ofAll: boolean,
+): ServiceError | undefined {
+  if (authorization === undefined) return accessDenied();
+  const wanted = `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}`;
+  if (authorization !== wanted) return unauthenticated();
+  return ofAll && !isAdmin ? accessDenied() : undefined;
+}
 
 export type StandIn = Readonly<{
   /** Connection string for clients. */
@@ -66,170 +84,69 @@ export type StandIn = Readonly<{
   port: number;
   log: StoredLog;
   /** Calls that came, by method, since it started. */
-  calls: ReadonlyMap<string, number>;
+  calls: ReadonlyMap<Method, number>;
   /** Breaks every connection off. Idempotent. */
   stop(): Promise<void>;
 }>;
 
 /**
  * A stand-in for EventStoreDB, for tests where no real one runs: its protocol, by the service definitions of its own
- * client, on a log in memory. It knows appends (single and batched), reads and subscriptions of streams and of `$all` with
- * filters and checkpoints, deletes, tombstones, deadlines, credentials and a change of leader; no projections, no
- * persistent subscriptions, no access lists, no links.
+ * client, on a log in memory. It knows appends (single and batched), reads of streams and of `$all`, subscriptions to `$all`
+ * with filters and checkpoints, metadata that bounds a stream, deletes, tombstones, deadlines, credentials, the nodes of a
+ * cluster and a change of leader; no projections, no persistent subscriptions, no access lists, no links.
  */
 export async function startStandIn(options: StandInOptions = {}): Promise<StandIn> {
-  const { log = storedLog(), maxAppendBytes = 1_048_576, credentials } = options;
-  const calls = new Map<string, number>();
-  const server = new Server({ 'grpc.max_receive_message_length': 17 * 1024 * 1024 });
+  const { log = storedLog(), maxAppendBytes = 1_048_576, maxEventBytes = Infinity, credentials } = options;
+  const calls = new Map<Method, number>();
+  const server = new Server({ 'grpc.max_receive_message_length': largestMessage });
 
   /** The error that a call is refused with before it is looked at. */
   function refusal(
     call: Pick<ServerUnaryCall<unknown, unknown>, 'metadata'>,
-    method: string,
-  ): ReturnType<typeof failure> | undefined {
+    method: Method,
+    ofAll = false,
+  ): ServiceError | undefined {
     calls.set(method, (calls.get(method) ?? 0) + 1);
-    if (credentials !== undefined) {
-      const { username, password } = credentials;
-      const wanted = `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}`;
-      if (call.metadata.get('authorization')[0] !== wanted) {
-        return failure(status.UNAUTHENTICATED, 'Not Authenticated');
-      }
-    }
-    const { leader } = options;
-    if (leader === undefined || call.metadata.get('requires-leader')[0] !== 'true') return undefined;
-    return failure(status.NOT_FOUND, `Leader info available. Use ${leader.host}:${String(leader.port)}.`, {
-      exception: 'not-leader',
-      'leader-endpoint-host': leader.host,
-      'leader-endpoint-port': String(leader.port),
-    });
+    const [authorization] = call.metadata.get('authorization');
+    return (
+      (credentials === undefined ? undefined : refusedUser(credentials, authorization, ofAll)) ??
+      options.instead?.(method) ??
+      (options.leader !== undefined && call.metadata.get('requires-leader')[0] === 'true'
+        ? notLeader(options.leader)
+        : undefined)
+    );
   }
 
-  function write(stream: string, expected: Expectation, proposed: readonly ProposedEvent[]): Verdict {
-    const bytes = proposed.reduce((sum, { data, metadata }) => sum + data.length + metadata.length, 0);
-    if (bytes > maxAppendBytes) throw tooLarge(maxAppendBytes);
-    return log.append(stream, expected, proposed);
-  }
-
-  function append(
-    call: ServerReadableStream<AppendReq, AppendResp>,
-    answer: sendUnaryData<AppendResp>,
-  ): void {
-    const refused = refusal(call, 'append');
-    if (refused !== undefined) {
-      answer(refused);
-      return;
-    }
-    const requests: AppendReq[] = [];
-    call.on('data', (request: AppendReq) => requests.push(request));
-    call.on('end', () => {
-      try {
-        const header = requests.find((request) => request.hasOptions())?.getOptions();
-        if (header === undefined) throw failure(status.INVALID_ARGUMENT, 'Options come first.');
-        const stream = nameOf(header.getStreamIdentifier());
-        const expected = expectationOf(header, () => header.getRevision());
-        const proposed = requests.flatMap((request) => {
-          const message = request.getProposedMessage();
-          return message === undefined ? [] : [proposedOf(message)];
-        });
-        const verdict = write(stream, expected, proposed);
-        if (verdict.kind === 'stream-deleted') throw streamDeleted(stream);
-        answer(null, appendResponse(verdict, expected));
-      } catch (error) {
-        answer(error as Error);
-      }
-    });
-  }
-
-  function batchAppend(call: ServerDuplexStream<BatchAppendReq, BatchAppendResp>): void {
-    const refused = refusal(call, 'batchAppend');
-    if (refused !== undefined) {
-      call.emit('error', refused);
-      return;
-    }
-    type Options = ReturnType<BatchAppendReq['getOptions']>;
-    const open = new Map<string, { options: Options; proposed: ProposedEvent[] }>();
-    call.on('data', (request: BatchAppendReq) => {
-      const correlationId = request.getCorrelationId();
-      const key = correlationId?.getString() ?? '';
-      const entry = open.get(key) ?? { options: request.getOptions(), proposed: [] };
-      open.set(key, entry);
-      const { options: own } = entry;
-      const stream = nameOf(own?.getStreamIdentifier());
-      const expected = own === undefined ? 'any' : expectationOf(own, () => own.getStreamPosition());
-      let outcome: Verdict | ReturnType<typeof failure>;
-      try {
-        entry.proposed.push(...request.getProposedMessagesList().map(proposedOf));
-        if (!request.getIsFinal()) return;
-        outcome = write(stream, expected, entry.proposed);
-      } catch (error) {
-        outcome = error as ReturnType<typeof failure>;
-      }
-      open.delete(key);
-      call.write(batchResponse(correlationId, stream, outcome, expected));
-    });
-    call.on('end', () => call.end());
-  }
-
-  function remove<Answer>(
-    call: ServerUnaryCall<DeleteReq | TombstoneReq, Answer>,
-    answer: sendUnaryData<Answer>,
-    how: 'soft' | 'hard',
-    empty: () => Answer,
-  ): void {
-    const own = call.request.getOptions();
-    const refused = refusal(call, how === 'soft' ? 'delete' : 'tombstone');
-    if (refused !== undefined || own === undefined) {
-      answer(refused ?? failure(status.INVALID_ARGUMENT, 'Options are missing.'));
-      return;
-    }
-    const stream = nameOf(own.getStreamIdentifier());
-    const expected = expectationOf(own, () => own.getRevision());
-    const verdict = log.remove(stream, expected, how);
-    if (verdict.kind === 'stream-deleted') answer(streamDeleted(stream));
-    else if (verdict.kind === 'wrong-expected-version') {
-      answer(
-        failure(status.FAILED_PRECONDITION, `Append failed due to WrongExpectedVersion. Stream: ${stream}`, {
-          exception: 'wrong-expected-version',
-          'stream-name': stream,
-          'expected-version': String(expected),
-          'actual-version': String(verdict.current),
-        }),
-      );
-    } else answer(null, empty());
-  }
-
+  const write = writing({ log, maxAppendBytes, maxEventBytes, afterwards: options.afterwards });
   server.addService(service.StreamsService, {
     read: (call: ServerWritableStream<ReadReq, ReadResp>) => {
-      const refused = refusal(call, 'read');
+      const refused = refusal(call, 'read', call.request.getOptions()?.hasAll());
       if (refused === undefined) void readEvents(call, log);
       else call.emit('error', refused);
     },
-    append,
-    batchAppend,
+    append: (call: ServerReadableStream<AppendReq, AppendResp>, answer: sendUnaryData<AppendResp>) => {
+      const refused = refusal(call, 'append');
+      if (refused === undefined) write.append(call, answer);
+      else answer(refused);
+    },
+    batchAppend: (call: ServerDuplexStream<BatchAppendReq, BatchAppendResp>) => {
+      const refused = refusal(call, 'batchAppend');
+      if (refused === undefined) write.batchAppend(call);
+      else call.emit('error', refused);
+    },
     delete: (call: ServerUnaryCall<DeleteReq, DeleteResp>, answer: sendUnaryData<DeleteResp>) => {
-      remove(call, answer, 'soft', () => new streams.DeleteResp());
+      const refused = refusal(call, 'delete');
+      if (refused === undefined) write.remove(call, answer, 'soft', () => new streams.DeleteResp());
+      else answer(refused);
     },
     tombstone: (call: ServerUnaryCall<TombstoneReq, TombstoneResp>, answer: sendUnaryData<TombstoneResp>) => {
-      remove(call, answer, 'hard', () => new streams.TombstoneResp());
+      const refused = refusal(call, 'tombstone');
+      if (refused === undefined) write.remove(call, answer, 'hard', () => new streams.TombstoneResp());
+      else answer(refused);
     },
   });
-  server.addService(features.ServerFeaturesService, {
-    getSupportedMethods: (
-      _: unknown,
-      answer: sendUnaryData<InstanceType<typeof supported.SupportedMethods>>,
-    ) => {
-      const methods = ['read', 'append', 'batchappend', 'delete', 'tombstone'].map((name) =>
-        new supported.SupportedMethod()
-          .setServiceName('event_store.client.streams.streams')
-          .setMethodName(name)
-          .setFeaturesList([]),
-      );
-      answer(
-        null,
-        new supported.SupportedMethods().setEventStoreServerVersion('24.10.0').setMethodsList(methods),
-      );
-    },
-  });
+  server.addService(features.ServerFeaturesService, featuresService);
+  if (options.members !== undefined) server.addService(gossip.GossipService, gossipService(options.members));
   const tls = credentials === undefined ? undefined : await ownCertificate();
   const port = await new Promise<number>((resolve, reject) => {
     server.bindAsync(

@@ -1,11 +1,15 @@
 /**
  * The log of the stand-in: what EventStoreDB promises of streams, revisions, ids and the order of `$all`, in memory. Rules
- * follow the server's sources (version 24): how an expectation is judged, when an append counts as a repeat, what a deleted
- * stream answers. It is a stand-in for tests and no store: nothing survives it but what `StoredLog` holds.
+ * follow the server's sources (24.10 and 26.1): how an expectation is judged, when an append counts as a repeat, what a
+ * deleted stream answers. It is a stand-in for tests and no store: nothing survives it but what `StoredLog` holds.
  */
+import { randomUUID } from 'node:crypto';
+import { idMemory } from './id-memory.ts';
+import { deletion, goingOnAt, streamMetadata, visibleEvents } from './stream-metadata.ts';
 
 export type StoredEvent = Readonly<{
   stream: string;
+  /** `tombstone` for the last record of a stream that was deleted for good. */
   revision: number;
   /** Byte offset in the log, strictly increasing; commit and prepare position alike, as of appends of one write. */
   position: bigint;
@@ -23,16 +27,10 @@ export type ProposedEvent = Pick<StoredEvent, 'id' | 'type' | 'isJson' | 'data' 
 export type Expectation = number | 'any' | 'no-stream' | 'stream-exists';
 
 export type Verdict =
-  | Readonly<{ kind: 'written' | 'repeat'; revision: number; position: bigint }>
+  /** A repeat has no position where reads do not yield its last event any more. */
+  | Readonly<{ kind: 'written' | 'repeat'; revision: number; position: bigint | undefined }>
   | Readonly<{ kind: 'wrong-expected-version'; current: number }>
   | Readonly<{ kind: 'stream-deleted' }>;
-
-type Stream = {
-  events: StoredEvent[];
-  /** First revision that reads yield: what stands before was deleted. */
-  truncateBefore: number;
-  state: 'there' | 'deleted' | 'tombstoned';
-};
 
 export type StoredLog = Readonly<{
   append(stream: string, expected: Expectation, proposed: readonly ProposedEvent[]): Verdict;
@@ -43,125 +41,170 @@ export type StoredLog = Readonly<{
   all(): readonly StoredEvent[];
   /** Index in `all` of the first event at or after a position; undefined where a record is cut through. */
   indexAt(position: bigint): number | undefined;
+  /**
+   * What is appended from here on is judged by, and shown to no reader: as what the cluster has not confirmed yet.
+   * Answers with what confirms it.
+   */
+  hold(): () => void;
   /** Called after each write, until it is taken back by what it answers with. */
   onWrite(listener: () => void): () => void;
 }>;
 
-/** Ids that the server remembers for appends that expect anything; older ones it has forgotten. */
-const rememberedIds = 1_000_000;
+/** In place of a revision; the server counts it as the largest 64-bit integer. */
+export const tombstone = Infinity;
 
-/** Behind every revision: near the largest 64-bit integer, which the server takes for it. */
-const endOfStream = Number.MAX_SAFE_INTEGER;
-
-function systemEvent(type: string, data: object): ProposedEvent {
-  const bytes = Buffer.from(JSON.stringify(data));
-  return { id: crypto.randomUUID(), type, isJson: true, data: bytes, metadata: Buffer.from('') };
+function systemEvent(type: string, json: string): ProposedEvent {
+  return { id: randomUUID(), type, isJson: true, data: Buffer.from(json), metadata: Buffer.from('') };
 }
+
+const isMetaOf = (stream: string): string | undefined =>
+  stream.startsWith('$$') ? stream.slice(2) : undefined;
 
 export function storedLog(): StoredLog {
   const all: StoredEvent[] = [];
-  const streams = new Map<string, Stream>();
-  const remembered = new Map<string, StoredEvent>();
+  const streams = new Map<string, StoredEvent[]>();
+  const tombstoned = new Set<string>();
+  const remembered = idMemory();
   const listeners = new Set<() => void>();
   // Behind what a server writes about itself when it begins.
   let end = 1_234n;
+  /** Where readers stop. */
+  let shownTo: bigint | undefined;
 
-  function streamOf(name: string): Stream {
-    let stream = streams.get(name);
-    if (stream === undefined) streams.set(name, (stream = { events: [], truncateBefore: 0, state: 'there' }));
-    return stream;
+  const eventsOf = (name: string): readonly StoredEvent[] => streams.get(name) ?? [];
+  const lastOf = (name: string): number => eventsOf(name).length - 1;
+  const lastMetadata = (name: string): StoredEvent | undefined => eventsOf(`$$${name}`).at(-1);
+  const isSoftDeleted = (name: string): boolean => streamMetadata(lastMetadata(name)).softDeleted;
+
+  function record(event: ProposedEvent, stream: string, revision: number): StoredEvent {
+    const created = BigInt(Date.now()) * 10_000n;
+    const recorded = { ...event, stream, revision, position: end, created };
+    end += BigInt(96 + 2 * (stream.length + event.type.length) + event.data.length + event.metadata.length);
+    all.push(recorded);
+    return recorded;
   }
 
   function write(name: string, proposed: readonly ProposedEvent[]): StoredEvent {
-    const stream = streamOf(name);
-    const created = BigInt(Date.now()) * 10_000n;
+    const events = streams.get(name) ?? [];
+    streams.set(name, events);
     for (const each of proposed) {
-      const event = { ...each, stream: name, revision: stream.events.length, position: end, created };
-      end += BigInt(96 + 2 * (name.length + each.type.length) + each.data.length + each.metadata.length);
-      stream.events.push(event);
-      all.push(event);
-      remembered.set(each.id, event);
-      if (remembered.size > rememberedIds) remembered.delete(remembered.keys().next().value as string);
+      const event = record(each, name, events.length);
+      events.push(event);
+      remembered.add(event);
     }
-    stream.state = 'there';
+    return events.at(-1) as StoredEvent;
+  }
+
+  /** What is written to a deleted stream, or to its metadata, brings it back: it begins behind what was deleted. */
+  function writeAndRevive(name: string, proposed: readonly ProposedEvent[]): StoredEvent {
+    const behind = lastOf(name) + 1;
+    const deleted = isSoftDeleted(name);
+    const original = isMetaOf(name);
+    const deletedOriginal = original !== undefined && isSoftDeleted(original);
+    const last = write(name, proposed);
+    if (deleted) revive(name, behind);
+    if (deletedOriginal) revive(original, lastOf(original) + 1);
+    notify();
+    return last;
+  }
+
+  function revive(name: string, at: number): void {
+    write(`$$${name}`, [systemEvent('$metadata', goingOnAt(at, lastMetadata(name)))]);
+  }
+
+  function notify(): void {
     listeners.forEach((listener) => {
       listener();
     });
-    return all.at(-1) as StoredEvent;
-  }
-
-  /** The last record of a stream, which only `$all` shows. */
-  function tombstone(name: string): void {
-    const created = BigInt(Date.now()) * 10_000n;
-    const event = systemEvent('$streamDeleted', {});
-    all.push({ ...event, stream: name, revision: endOfStream, position: end, created });
-    end += BigInt(96 + 2 * name.length);
   }
 
   function judge(name: string, expected: Expectation, ids: readonly string[]): Verdict | 'write' {
-    const { events, state } = streams.get(name) ?? { events: [], state: 'there' };
-    const current = events.length - 1;
-    if (state === 'tombstoned') return { kind: 'stream-deleted' };
+    const current = lastOf(name);
+    if (tombstoned.has(name)) return { kind: 'stream-deleted' };
     if (expected === 'stream-exists') {
-      if (state === 'deleted') return { kind: 'stream-deleted' };
-      if (current < 0) return { kind: 'wrong-expected-version', current };
+      if (isSoftDeleted(name)) return { kind: 'stream-deleted' };
+      // A stream that has metadata and no events is taken to be there.
+      if (current < 0 && lastMetadata(name) === undefined) return { kind: 'wrong-expected-version', current };
     }
     if (expected === 'any' || expected === 'stream-exists') return judgeAny(name, current, ids);
-    const asked = expected === 'no-stream' ? -1 : expected;
-    // What was deleted begins anew as if it were not there.
-    if (state === 'deleted' && (asked === -1 || asked === current)) return 'write';
-    if (asked > current) return { kind: 'wrong-expected-version', current };
-    if (asked === current) return 'write';
-    const known = ids.map((id, index) => events[asked + 1 + index]?.id === id);
-    const last = events[asked + ids.length];
-    return known.every(Boolean) && last !== undefined
-      ? { kind: 'repeat', revision: last.revision, position: last.position }
-      : { kind: 'wrong-expected-version', current };
+    return judgeExact(name, expected === 'no-stream' ? -1 : expected, ids);
   }
 
   function judgeAny(name: string, current: number, ids: readonly string[]): Verdict | 'write' {
     const known = ids
-      .map((id) => remembered.get(id))
+      .map((id) => remembered.find(id))
       .map((event) => (event?.stream === name ? event : undefined));
     if (known[0] === undefined) return 'write';
     const last = known.at(-1);
-    return known.includes(undefined) || last === undefined
-      ? { kind: 'wrong-expected-version', current }
-      : { kind: 'repeat', revision: last.revision, position: last.position };
+    if (known.includes(undefined) || last === undefined) return { kind: 'wrong-expected-version', current };
+    return repeatOf(last);
+  }
+
+  function judgeExact(name: string, asked: number, ids: readonly string[]): Verdict | 'write' {
+    const events = eventsOf(name);
+    const current = events.length - 1;
+    if (asked === current) return 'write';
+    if (asked > current) return { kind: 'wrong-expected-version', current };
+    const [first, ...rest] = ids.map((id, index) => events[asked + 1 + index]?.id === id);
+    // What was deleted begins anew as if it were not there, unless it is what was deleted.
+    if (first !== true && asked === -1 && isSoftDeleted(name)) return 'write';
+    const last = events[asked + ids.length];
+    if (first !== true || rest.includes(false) || last === undefined) {
+      return { kind: 'wrong-expected-version', current };
+    }
+    return repeatOf(last);
+  }
+
+  function repeatOf(last: StoredEvent): Verdict {
+    const visible = read(last.stream);
+    const shown = visible !== 'tombstoned' && visible?.includes(last) === true;
+    return { kind: 'repeat', revision: last.revision, position: shown ? last.position : undefined };
+  }
+
+  function read(name: string): readonly StoredEvent[] | undefined | 'tombstoned' {
+    if (tombstoned.has(name)) return 'tombstoned';
+    const metadata = streamMetadata(lastMetadata(name));
+    const events = eventsOf(name);
+    if (events.length === 0 || metadata.softDeleted) return undefined;
+    return visibleEvents(events, metadata).filter(isShown);
+  }
+
+  function isShown({ position }: StoredEvent): boolean {
+    return shownTo === undefined || position < shownTo;
   }
 
   return {
     append: (name, expected, proposed) => {
-      const verdict = judge(
-        name,
-        expected,
-        proposed.map(({ id }) => id),
-      );
+      const ids = proposed.map(({ id }) => id);
+      const verdict = judge(name, expected, ids);
       if (verdict !== 'write') return verdict;
-      const { revision, position } = write(name, proposed);
+      const { revision, position } = writeAndRevive(name, proposed);
       return { kind: 'written', revision, position };
     },
     remove: (name, expected, how) => {
-      const verdict = judge(name, expected, []);
-      if (verdict !== 'write' && verdict.kind !== 'repeat') return verdict;
-      const stream = streamOf(name);
-      if (how === 'soft') {
-        stream.state = 'deleted';
-        stream.truncateBefore = stream.events.length;
-        write(`$$${name}`, [systemEvent('$metadata', { $tb: endOfStream })]);
-      } else {
-        stream.state = 'tombstoned';
-        tombstone(name);
+      // A deletion is a record with an id of its own, judged as an append of it.
+      const verdict = judge(name, expected, [randomUUID()]);
+      if (verdict !== 'write') return verdict;
+      if (how === 'soft' && lastOf(name) < 0 && lastMetadata(name) === undefined) {
+        return { kind: 'wrong-expected-version', current: -1 };
       }
-      return { kind: 'written', revision: stream.events.length - 1, position: end };
+      const deleted =
+        how === 'soft'
+          ? write(`$$${name}`, [systemEvent('$metadata', deletion)])
+          : record(systemEvent('$streamDeleted', ''), name, tombstone);
+      if (how === 'hard') tombstoned.add(name);
+      notify();
+      return { kind: 'written', revision: deleted.revision, position: deleted.position };
     },
-    read: (name) => {
-      const stream = streams.get(name);
-      if (stream === undefined || stream.state === 'deleted') return undefined;
-      if (stream.state === 'tombstoned') return 'tombstoned';
-      return stream.events.length === 0 ? undefined : stream.events.slice(stream.truncateBefore);
+    read,
+    all: () => (shownTo === undefined ? all : all.filter(isShown)),
+    hold: () => {
+      shownTo = end;
+      return () => {
+        shownTo = undefined;
+        notify();
+      };
     },
-    all: () => all,
     indexAt: (position) => {
       let [low, high] = [0, all.length];
       while (low < high) {
