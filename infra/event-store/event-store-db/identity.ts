@@ -1,6 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { NO_STREAM, WrongExpectedVersionError, type EventStoreDBClient } from '@eventstore/db-client';
+import { DaybookError } from '@daybook/kernel/errors.ts';
 import type { LogIdentity } from '@daybook/kernel/ports/event-store.ts';
+import { backOffMs, rest, type BackOff } from '../../runtime/loop.ts';
 import { translateStoreError } from './errors.ts';
 
 /** A stream that has no events: its metadata says which log it is. */
@@ -29,10 +31,24 @@ export async function logIdentity(
     );
     return given;
   } catch (error) {
-    const other = error instanceof WrongExpectedVersionError ? await read() : undefined;
-    if (other !== undefined) return other;
+    if (error instanceof WrongExpectedVersionError) return givenByAnother(read);
     throw translateStoreError(error);
   }
+}
+
+/** Looks, with pauses, at what another process gave while the cluster confirms it. */
+const looks = 10;
+const pause: BackOff = { firstMs: 5, mostMs: 500 };
+
+async function givenByAnother(read: () => Promise<LogIdentity | undefined>): Promise<LogIdentity> {
+  for (let tries = 1; tries <= looks; tries += 1) {
+    const other = await read();
+    if (other !== undefined) return other;
+    await rest(backOffMs(pause, tries), new AbortController().signal);
+  }
+  throw new DaybookError('unavailable', 'EventStoreDB does not yet show which log it is.', {
+    retry: 'later',
+  });
 }
 
 /** From the data of the last event of `identityStream`, where it has one. */

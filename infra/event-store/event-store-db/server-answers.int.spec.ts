@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { Readable } from 'node:stream';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { EventStoreDBClient, jsonEvent } from '@eventstore/db-client';
@@ -160,6 +161,20 @@ describe('what EventStoreDB answers', () => {
     const lagging = await started({ leader: { host: '127.0.0.1', port: leader.port } });
     expect(await open(lagging).identity()).toEqual(identity);
     expect(lagging.log.all()).toEqual([]);
+  });
+
+  test('who the log is, where another process said so and the cluster has not confirmed it yet, is waited for', async () => {
+    const server = await started();
+    const confirm = server.log.hold();
+    const given = { log: randomUUID(), epoch: '1.0' };
+    const bytes = { isJson: true, data: Buffer.from(JSON.stringify(given)), metadata: Buffer.from('') };
+    server.log.append('$$daybookLog-identity', 'no-stream', [
+      { id: randomUUID(), type: '$metadata', ...bytes },
+    ]);
+    const identity = open(server).identity();
+    await eventually(() => expect(server.calls.get('read')).toBeGreaterThan(1));
+    confirm();
+    expect(await identity).toEqual(given);
   });
 
   describe.each([

@@ -39,9 +39,9 @@ export type StandInOptions = Readonly<{
   log?: StoredLog;
   /** TCP port of 127.0.0.1. Default: a free one. */
   port?: number;
-  /** Largest append in bytes. Default 1 MiB, as the server's before 26.1, whose own is 256 MiB. */
+  /** Largest append in bytes. Default 1 MiB, as the server's before 25.1, whose own is 256 MiB. */
   maxAppendBytes?: number;
-  /** Largest event in bytes. Default: none of its own, as the server's before 26.1, whose own is 16 MiB. */
+  /** Largest event in bytes. Default: none of its own, as the server's before 25.1, whose own is 16 MiB. */
   maxEventBytes?: number;
   /** Calls without these are refused; they go over TLS, since clients send none in the clear. Default: everybody may. */
   credentials?: Credentials;
