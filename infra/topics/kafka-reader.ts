@@ -1,10 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import type { Log } from '@daybook/kernel/ports/outside.ts';
 import type { InMessage } from '@daybook/kernel/ports/topics.ts';
-import type { Batch, Consumer, IHeaders, Kafka, KafkaMessage } from 'kafkajs';
+import type { Batch, Consumer, Kafka } from 'kafkajs';
 import { reasonOf, rest, untilDone } from '../runtime/loop.ts';
 import type { Ends } from './kafka-admin.ts';
 import { isGroupLoading, isTopicGone, translateKafkaError } from './kafka-client.ts';
+import { messageOf } from './kafka-message.ts';
 import { topicLost } from './topic-engine.ts';
 
 /** Reads one topic ahead of those who ask, within bounds. */
@@ -143,19 +144,33 @@ export function kafkaReader({
 
   /** Takes a batch in where it was read from the very place that is expected: one of before a seek is dropped. */
   async function receive(batch: Batch, resolveOffset: (offset: string) => void): Promise<void> {
-    const part = parts.get(batch.partition);
+    const { partition } = batch;
+    const part = parts.get(partition);
     if (part === undefined || part.paused) {
-      consumer?.pause([{ topic, partitions: [batch.partition] }]);
+      tell((own) => {
+        own.pause([{ topic, partitions: [partition] }]);
+      });
       return;
     }
     const from = Number((batch as Batch & { fetchedOffset: string }).fetchedOffset);
-    if (Number(batch.highWatermark) < Math.max(part.expected, reached(batch.partition))) {
-      stand(batch.partition, part, { end: Number(batch.highWatermark) });
-      return;
-    }
-    if (from !== part.expected && !(await isGap(batch.partition, part, from))) return;
-    // Asking may have taken its time.
-    if (parts.get(batch.partition) === part) takeIn(part, batch, resolveOffset);
+    // Asking takes its time, in which the partition may be taken up elsewhere.
+    const isThere = (): boolean => parts.get(partition) === part && !closing.signal.aborted;
+    if ((await isCutOff(batch, part, isThere)) || !isThere()) return;
+    if (from !== part.expected && !(await isGap(partition, part, from, isThere))) return;
+    if (isThere()) takeIn(part, batch, resolveOffset);
+  }
+
+  /**
+   * Whether the partition ends before what it is known to have reached. An answer that waited for its turn, and a broker
+   * that has only just become the leader, tell of less than there is: what counts is where the partition ends now.
+   */
+  async function isCutOff(batch: Batch, part: Part, isThere: () => boolean): Promise<boolean> {
+    const least = Math.max(part.expected, reached(batch.partition));
+    if (Number(batch.highWatermark) >= least) return false;
+    const end = (await ends()).find(({ partition }) => partition === batch.partition)?.high ?? 0;
+    if (end >= least) return false;
+    if (isThere()) stand(batch.partition, part, { end });
+    return true;
   }
 
   function takeIn(part: Part, batch: Batch, resolveOffset: (offset: string) => void): void {
@@ -176,13 +191,19 @@ export function kafkaReader({
    * are records that are no messages, or were compacted away. Where the partition begins behind the place, messages were
    * removed that the group has not taken in.
    */
-  async function isGap(partition: number, part: Part, from: number): Promise<boolean> {
-    part.seeks += 1;
+  async function isGap(
+    partition: number,
+    part: Part,
+    from: number,
+    isThere: () => boolean,
+  ): Promise<boolean> {
+    if (from > part.expected) part.seeks += 1;
     if (part.seeks <= mostSeeks || from < part.expected) {
       seek(partition, part);
       return false;
     }
     const begin = (await ends()).find((one) => one.partition === partition)?.low ?? 0;
+    if (!isThere()) return false;
     if (begin > part.expected) {
       stand(partition, part, { begin });
       return false;
@@ -207,21 +228,36 @@ export function kafkaReader({
     }, complainEveryMs).unref();
   }
 
+  /** One that is stopping by itself takes no orders any more: its successor is told all places. */
+  function tell(order: (own: Consumer) => void): void {
+    try {
+      if (consumer !== null) order(consumer);
+    } catch (error) {
+      log.debug('A consumer of Kafka is stopping.', reasonOf(error));
+    }
+  }
+
   function seek(partition: number, part: Part): void {
-    consumer?.seek({ topic, partition, offset: String(part.expected) });
+    tell((own) => {
+      own.seek({ topic, partition, offset: String(part.expected) });
+    });
     resume(partition, part);
   }
 
   function pause(partition: number, part: Part): void {
     part.paused = true;
-    consumer?.pause([{ topic, partitions: [partition] }]);
+    tell((own) => {
+      own.pause([{ topic, partitions: [partition] }]);
+    });
   }
 
   function resume(partition: number, part: Part): void {
     clearTimeout(part.standing);
     delete part.standing;
     part.paused = false;
-    consumer?.resume([{ topic, partitions: [partition] }]);
+    tell((own) => {
+      own.resume([{ topic, partitions: [partition] }]);
+    });
   }
 
   function drop(partition: number, part: Part): void {
@@ -296,25 +332,4 @@ function dropBefore(part: Part, from: number): void {
     count += 1;
   }
   if (count > 0) part.buffer = part.buffer.slice(count);
-}
-
-function messageOf({ key, value, headers, offset, timestamp }: KafkaMessage, partition: number): InMessage {
-  return {
-    key: key?.toString() ?? '',
-    value: value ?? Buffer.alloc(0),
-    headers: textOf(headers ?? {}),
-    partition,
-    offset: Number(offset),
-    publishedAt: new Date(Number(timestamp)).toISOString(),
-    attempt: 1,
-  };
-}
-
-function textOf(headers: IHeaders): Record<string, string> {
-  return Object.fromEntries(
-    Object.entries(headers).map(([name, values]) => {
-      const [value] = Array.isArray(values) ? values : [values];
-      return [name, value?.toString() ?? ''];
-    }),
-  );
 }
