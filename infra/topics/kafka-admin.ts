@@ -23,8 +23,13 @@ export type KafkaTopicsAdmin = Readonly<{
   close(): Promise<void>;
 }>;
 
-/** Stamped by the broker, so that ages are told by one clock, and messages of the size that PostgreSQL takes too. */
+/**
+ * Stamped by the broker, so that ages are told by one clock, and messages of the size that PostgreSQL takes too. They go by
+ * their age alone, whatever a cluster does with topics that say nothing of it.
+ */
 const topicSettings = {
+  'cleanup.policy': 'delete',
+  'retention.bytes': '-1',
   'message.timestamp.type': 'LogAppendTime',
   'max.message.bytes': String(16 * 1024 * 1024),
 };
@@ -117,20 +122,26 @@ async function create(
   }
 }
 
-/** Sets what differs, or leaves it to who may. */
+/** Where a setting was made for the topic itself. https://kafka.apache.org/protocol#The_Messages_DescribeConfigs */
+const ofTopic = 1;
+
+/** Sets what differs, or leaves it to who may. What else was set of the topic stays: brokers forget what is not sent along. */
 async function setUp(admin: Admin, topic: string, configEntries: IResourceConfigEntry[]): Promise<void> {
   const { resources } = await admin.describeConfigs({
     includeSynonyms: false,
-    resources: [{ type: topicResource, name: topic, configNames: configEntries.map(({ name }) => name) }],
+    resources: [{ type: topicResource, name: topic }],
   });
-  const actual = new Map(
-    resources[0]?.configEntries.map(({ configName, configValue }) => [configName, configValue]),
-  );
-  if (configEntries.every(({ name, value }) => actual.get(name) === value)) return;
+  const actual = resources[0]?.configEntries ?? [];
+  const values = new Map(actual.map(({ configName, configValue }) => [configName, configValue]));
+  if (configEntries.every(({ name, value }) => values.get(name) === value)) return;
+  const ours = new Set(configEntries.map(({ name }) => name));
+  const others = actual
+    .filter(({ configName, configSource }) => (configSource as number) === ofTopic && !ours.has(configName))
+    .map(({ configName: name, configValue: value }) => ({ name, value }));
   try {
     await admin.alterConfigs({
       validateOnly: false,
-      resources: [{ type: topicResource, name: topic, configEntries }],
+      resources: [{ type: topicResource, name: topic, configEntries: [...configEntries, ...others] }],
     });
   } catch (error) {
     if (!isRefused(error)) throw error;

@@ -1,9 +1,11 @@
+import type { DaybookError } from '@daybook/kernel/errors.ts';
 import type { Kafka } from 'kafkajs';
 import type { Log } from '@daybook/kernel/ports/outside.ts';
 import type { InMessage, Topics, TopicSettings } from '@daybook/kernel/ports/topics.ts';
 import type { Database } from '../database/database.ts';
 import type { Wakeups } from '../database/wakeups.ts';
 import { failpoint } from '../failpoints/failpoint.ts';
+import { reasonOf } from '../runtime/loop.ts';
 import { kafkaTopicsAdmin } from './kafka-admin.ts';
 import { isTopicGone, kafkaClient, translateKafkaError, type KafkaSettings } from './kafka-client.ts';
 import { kafkaLedger } from './kafka-group.ts';
@@ -59,7 +61,10 @@ export function kafkaTopicEngine({ settings, name, database, log }: Engine): Top
   // Retention is Kafka's: nothing is kept in the database for longer than a transaction.
   const state = postgresTopicEngine({ database, log, retention: { everyMs: 0 } });
 
-  /** With a group, the reason and the place in headers beside the message's own. */
+  /**
+   * With a group, the reason and the place in headers beside the message's own. The message itself is kept beside the group:
+   * nobody waits for a copy that is not to be had.
+   */
   async function copy(topic: string, group: string, message: InMessage, reason: string): Promise<void> {
     const { key, value, headers, partition, offset } = message;
     const about = {
@@ -68,9 +73,18 @@ export function kafkaTopicEngine({ settings, name, database, log }: Engine): Top
       daybook_partition: String(partition),
       daybook_offset: String(offset),
     };
-    await publishing.publish(deadLetterTopic(topic), (await find(topic)).partitions, [
-      { key, value, headers: { ...headers, ...about } },
-    ]);
+    const { partitions } = await find(topic);
+    try {
+      await publishing.publish(deadLetterTopic(topic), partitions, [
+        { key, value, headers: { ...headers, ...about } },
+      ]);
+    } catch (error) {
+      if (!isTopicGone(error) && (error as DaybookError).retry !== 'never') throw error;
+      log.error('A parked message could not be copied to the topic of dead letters.', {
+        ...{ topic, group, partition, offset },
+        ...reasonOf(error),
+      });
+    }
   }
 
   async function ensure(topic: string, wanted: TopicSettings): Promise<void> {
