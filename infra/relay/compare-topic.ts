@@ -1,15 +1,15 @@
-import { LRUCache } from 'lru-cache';
 import type { Position, RecordedEvent } from '@daybook/kernel/event.ts';
 import type { EventStore } from '@daybook/kernel/ports/event-store.ts';
 import type { MessageCodec } from '../registry/codec.ts';
 import { partitionOf } from '../topics/partitioner.ts';
 import type { TopicUpkeep } from '../topics/topic-upkeep.ts';
+import { passedEvents, type Late } from './passed-events.ts';
 import { givenUp } from './relay-block.ts';
 import { topicCursor, type Published, type TopicCursor } from './topic-cursor.ts';
 
 export type CompareOptions = Readonly<{
   /** The log as it is stored: whether this build can read an event makes no difference here. */
-  stored: Pick<EventStore, 'readAll' | 'at'>;
+  stored: Pick<EventStore, 'readAll'>;
   codec: Pick<MessageCodec, 'decode'>;
   upkeep: Pick<TopicUpkeep, 'read' | 'spans'>;
   topic: string;
@@ -18,6 +18,8 @@ export type CompareOptions = Readonly<{
   /** The relay's checkpoint: up to there everything is to be on the topic. Taken before the call. */
   upTo: Position;
   now?: number;
+  /** Events that are remembered by their positions, and messages that are looked up together. Default 20 000. */
+  most?: number;
 }>;
 
 /** The log up to the relay's checkpoint beside the topic. */
@@ -42,82 +44,53 @@ export type TopicComparison = Readonly<{
   undecodable: number;
 }>;
 
-/** Positions that are remembered at once: of events seen, and of events missed so far. */
-const mostSeen = 20_000;
-const mostMissed = 20_000;
-
 /**
- * Compares log and topic side by side, in pages, so that memory stays the same whatever their lengths. Both are in the
- * order of positions where nothing is amiss; what comes late is looked up among the missed, then in the log itself.
- * Where more is missed at once than is remembered, what comes later of it counts as doubled.
+ * Compares log and topic side by side, in pages; of each event one bit is remembered. Both are in the order of positions
+ * where nothing is amiss; what comes late is looked up in the log, many at a time.
  * @throws `unavailable` · `timeout`
  */
 export async function compareTopic(options: CompareOptions): Promise<TopicComparison> {
-  const { stored, upkeep, codec, topic, upTo, retentionMs = Infinity } = options;
-  const oldest = (options.now ?? Date.now()) - retentionMs;
+  const { stored, upkeep, codec, topic, upTo, most = 20_000 } = options;
   const spans = (await upkeep.spans(topic)) ?? [];
   const cursors = spans.map((span) => topicCursor(upkeep, codec, topic, span));
-  const seen = new LRUCache<Position, string>({ max: mostSeen });
-  const missed = new Map<Position, string>();
   const counts = { events: 0, missing: 0, expired: 0, givenUp: 0, doubled: 0, disordered: 0, foreign: 0 };
-  const isGivenUp = givenUp(stored);
-  let firstMissing: Position | null = null;
-  let lastMissing: Position | null = null;
+  const whyAbsent = absence(options);
+  const begun = new Set<TopicCursor | undefined>();
+  const passed = passedEvents(
+    stored,
+    ({ position }, late) => {
+      if (late === 'ofMissed') counts.missing -= 1;
+      if (late !== 'repeat' || position <= upTo) counts[countOf[late]] += 1;
+    },
+    most,
+  );
 
-  async function miss(event: RecordedEvent, cursor: TopicCursor | undefined): Promise<void> {
-    if (cursor?.begun() !== true && Date.parse(event.recordedAt) < oldest) {
-      counts.expired += 1;
-    } else if (await isGivenUp(event)) {
-      counts.givenUp += 1;
-    } else {
-      counts.missing += 1;
-      if (missed.size < mostMissed) missed.set(event.position, event.id);
-      firstMissing ??= event.position;
-      lastMissing = event.position;
-    }
-  }
-
-  /** A message of an event that the walk through the log is past, or that it does not reach. */
-  async function late({ id, position }: Published): Promise<void> {
-    if (missed.get(position) === id) {
-      missed.delete(position);
-      counts.missing -= 1;
-      counts.disordered += 1;
-    } else if (seen.get(position) === id || (await stored.at(position))?.id === id) {
-      counts.doubled += position > upTo ? 0 : 1;
-    } else {
-      counts.foreign += 1;
-    }
-  }
-
-  async function meet(event: RecordedEvent): Promise<void> {
-    const cursor = cursors[partitionOf(event.metadata.tenantId, cursors.length)];
+  /** Goes on in the event's partition up to its message; whether that is there. */
+  async function meet({ id, position }: RecordedEvent, cursor: TopicCursor | undefined): Promise<boolean> {
     for (;;) {
       const message = (await cursor?.peek()) ?? null;
-      if (message === null || message.position > event.position) return miss(event, cursor);
+      // What lies beyond the walk came meanwhile, or was made up by somebody else: nothing waits behind it.
+      if (message === null || (message.position > position && message.position <= upTo)) return false;
       cursor?.step();
-      if (message.position === event.position && message.id === event.id) break;
-      await late(message);
+      if (message.position <= upTo) begun.add(cursor);
+      if (message.position === position && message.id === id) return true;
+      await passed.late(message);
     }
-    seen.set(event.position, event.id);
   }
 
   walk: for await (const page of stored.readAll()) {
     for (const event of page) {
       if (event.position > upTo) break walk;
       counts.events += 1;
-      await meet(event);
+      const cursor = cursors[partitionOf(event.metadata.tenantId, cursors.length)];
+      const why = (await meet(event, cursor)) ? null : await whyAbsent(event, begun.has(cursor));
+      if (why !== null) counts[why] += 1;
+      passed.pass(event, why === 'missing');
     }
   }
-  for (const cursor of cursors) {
-    for (let message = await cursor.peek(); message !== null; message = await cursor.peek()) {
-      cursor.step();
-      await late(message);
-    }
-  }
-  // Some of them may have come late.
-  if (missed.size > 0) [firstMissing = null] = missed.keys();
-  if (counts.missing === 0) firstMissing = lastMissing = null;
+  for (const cursor of cursors) for await (const message of restOf(cursor)) await passed.late(message);
+  await passed.settle();
+  const { first: firstMissing, last: lastMissing } = await passed.missed();
   const read = cursors.map((cursor) => cursor.counts());
   return {
     upTo,
@@ -126,5 +99,31 @@ export async function compareTopic(options: CompareOptions): Promise<TopicCompar
     lastMissing,
     messages: read.reduce((sum, { messages }) => sum + messages, 0),
     undecodable: read.reduce((sum, { undecodable }) => sum + undecodable, 0),
+  };
+}
+
+const countOf = { ofMissed: 'disordered', repeat: 'doubled', foreign: 'foreign' } as const satisfies Record<
+  Late,
+  keyof TopicComparison
+>;
+
+async function* restOf(cursor: TopicCursor): AsyncGenerator<Published> {
+  for (let message = await cursor.peek(); message !== null; message = await cursor.peek()) {
+    cursor.step();
+    yield message;
+  }
+}
+
+/** Why an event has no message. An old one may be gone where nothing of its partition was met before it. */
+function absence({
+  stored,
+  retentionMs = Infinity,
+  now = Date.now(),
+}: CompareOptions): (event: RecordedEvent, begun: boolean) => Promise<'expired' | 'givenUp' | 'missing'> {
+  const isGivenUp = givenUp(stored);
+  const oldest = now - retentionMs;
+  return async (event, begun) => {
+    if (!begun && Date.parse(event.recordedAt) < oldest) return 'expired';
+    return (await isGivenUp(event)) ? 'givenUp' : 'missing';
   };
 }

@@ -2,6 +2,7 @@
 import { isDaybookError } from '@daybook/kernel/errors.ts';
 import type { Position, RecordedEvent } from '@daybook/kernel/event.ts';
 import type { InMessage } from '@daybook/kernel/ports/topics.ts';
+import { isPosition } from '../event-store/position.ts';
 import type { MessageCodec } from '../registry/codec.ts';
 import type { PartitionSpan, TopicUpkeep } from '../topics/topic-upkeep.ts';
 
@@ -13,8 +14,6 @@ export type TopicCursor = Readonly<{
   peek(): Promise<Published | null>;
   /** Goes on to the one after it. */
   step(): void;
-  /** Whether it went on before. */
-  begun(): boolean;
   /** Messages so far, and how many of them nobody can read. */
   counts(): Readonly<{ messages: number; undecodable: number }>;
 }>;
@@ -33,7 +32,6 @@ export function topicCursor(
   let page: readonly InMessage[] = [];
   let index = 0;
   let current: Published | null = null;
-  let begun = false;
   const counts = { messages: 0, undecodable: 0 };
 
   async function message(): Promise<InMessage | null> {
@@ -60,10 +58,8 @@ export function topicCursor(
       return current;
     },
     step: () => {
-      begun = true;
       current = null;
     },
-    begun: () => begun,
     counts: () => counts,
   };
 }
@@ -72,7 +68,7 @@ export function topicCursor(
 async function published(codec: Pick<MessageCodec, 'decode'>, message: InMessage): Promise<Published | null> {
   try {
     const { id, position } = (await codec.decode(message)) as RecordedEvent;
-    return typeof position === 'string' ? { id, position } : null;
+    return isPosition(position) ? { id, position } : null;
   } catch (error) {
     if (!isDaybookError(error) || error.retry !== 'never') throw error;
     return null;

@@ -1,7 +1,7 @@
 import type { AllStreamRecordedEvent, RecordedEvent as StoredEvent } from '@eventstore/db-client';
 import { DaybookError } from '@daybook/kernel/errors.ts';
 import type { Metadata, Position, RecordedEvent, StreamName } from '@daybook/kernel/event.ts';
-import { toPosition } from '../position.ts';
+import { isPosition, toPosition } from '../position.ts';
 
 /** What the store's metadata holds beside ours: for its own pages, and to know one's own append again. */
 export type StoredMetadata = Metadata &
@@ -43,7 +43,7 @@ export function positionOf({ position }: Pick<AllStreamRecordedEvent, 'position'
 
 /** The driver's position of one of ours. */
 export function logPosition(position: Position): Readonly<{ commit: bigint; prepare: bigint }> {
-  if (!/^\d{20}$/.test(position)) throw new TypeError('A position of another store.');
+  if (!isPosition(position)) throw new TypeError('A position of another store.');
   return { commit: BigInt(position), prepare: BigInt(position) };
 }
 
