@@ -2,12 +2,12 @@ import { daybookSettings, type DaybookConfig } from '@daybook/infra/config/setti
 import { openDatabase, type Database } from '@daybook/infra/database/database.ts';
 import { migrate } from '@daybook/infra/database/migrate.ts';
 import { openMovableLog, type LogPlace } from '@daybook/infra/log-move/movable-log.ts';
+import { openMovableTopic } from '@daybook/infra/log-move/movable-topic.ts';
 import { moveLog, type MovedLog } from '@daybook/infra/log-move/move-log.ts';
 import { makeMessageCodec } from '@daybook/infra/registry/codec.ts';
 import { openRegistry } from '@daybook/infra/registry/open-registry.ts';
-import { expectTopicsAt, homeInDatabase } from '@daybook/infra/topics/topics-home.ts';
+import { expectRegistryBeside } from '@daybook/infra/topics/open-topics.ts';
 import { postgresVault } from '@daybook/infra/vault/postgres.ts';
-import { DaybookError } from '@daybook/kernel/errors.ts';
 import type { Log } from '@daybook/kernel/ports/outside.ts';
 import { exclusiveDatabase, expectOwnData, invocation, logFile, openLog } from '../invocation.ts';
 import { logPlaces } from '../log-place.ts';
@@ -35,7 +35,7 @@ export async function migrateLog(options: MigrateLogOptions): Promise<ExitCode> 
   expectOwnData(options);
   const { folder, config } = await invocation(settings, options);
   const places = logPlaces(options, config);
-  expectTopicsInDatabase(config);
+  expectRegistryBeside(config);
   const log = openLog(config, { service: 'migrate-log', file: logFile(folder) });
   const provided = await exclusiveDatabase(config, folder, log);
   // As long as it takes.
@@ -43,7 +43,6 @@ export async function migrateLog(options: MigrateLogOptions): Promise<ExitCode> 
   const database = openDatabase({ url: provided.url, applicationName, poolSize: 6, log, ...long });
   try {
     await migrate(database);
-    await expectTopicsAt(homeInDatabase, database);
     const moved = await move(places, config, database, log);
     writeLines(told(moved, places.to));
     return exitCodes.ok;
@@ -55,7 +54,7 @@ export async function migrateLog(options: MigrateLogOptions): Promise<ExitCode> 
 
 async function move(
   places: Places,
-  config: Pick<DaybookConfig, 'vault' | 'registry'>,
+  config: Pick<DaybookConfig, 'vault' | 'registry' | 'kafka'>,
   database: Database,
   log: Log,
 ): Promise<MovedLog> {
@@ -63,6 +62,7 @@ async function move(
   const { encryptionKey: keyEncryptionKey, formerEncryptionKeys: formerKeyEncryptionKeys } = config.vault;
   const vault = postgresVault({ database, keyEncryptionKey, formerKeyEncryptionKeys });
   const opening = { database, name: applicationName, log };
+  const topic = await openMovableTopic({ ...opening, settings: config.kafka });
   const from = await openMovableLog(places.from, opening);
   const to = await openMovableLog(places.to, opening);
   const lines = moveLines((text) => process.stdout.write(text), process.stdout.isTTY);
@@ -73,6 +73,7 @@ async function move(
       from,
       to,
       fromDatabase: places.from.kind === 'database',
+      topic,
       codec: makeMessageCodec({ registry }),
       vault,
       log,
@@ -80,17 +81,10 @@ async function move(
     });
   } finally {
     lines.end();
+    await topic.close();
     await from.close();
     await to.close();
   }
-}
-
-function expectTopicsInDatabase({ kafka }: Pick<DaybookConfig, 'kafka'>): void {
-  if (kafka.brokers.length === 0) return;
-  throw new DaybookError(
-    'maintenance-refused',
-    'A move of the log fills the events topic anew, which it can do in PostgreSQL alone, and KAFKA_BROKERS names others.',
-  );
 }
 
 /** What a move did, and what comes next. */

@@ -71,7 +71,13 @@ export const failpoints = {
   },
   'logMove.switched': {
     file: 'infra/log-move/move-log.ts',
-    means: 'Everything follows the target, and the events topic is empty: a repeat, or the relay, fills it.',
+    means:
+      'Everything follows the target, and the events topic is empty, or on Kafka noted as to be emptied: a repeat, or the next start, sees to it and fills it.',
+  },
+  'logMove.emptied': {
+    file: 'infra/topics/former-messages.ts',
+    means:
+      'The events topic on Kafka is empty, and noted as one that is not: a repeat, or the next start, finds nothing to remove and goes on.',
   },
   'topicsMove.made': {
     file: 'infra/topics/move-topics.ts',

@@ -3,6 +3,8 @@ import type { Position } from '@daybook/kernel/event.ts';
 import type { LogIdentity } from '@daybook/kernel/ports/event-store.ts';
 import { eventsTopic } from '@daybook/schemas/topics.ts';
 import { noteFollowedLog } from '../event-store/followed-log.ts';
+import { noteFormerMessages } from '../topics/former-messages.ts';
+import type { PartitionSpan } from '../topics/topic-upkeep.ts';
 import { forgetProjections } from '../runtime/forget-projections.ts';
 import type { ConsumerPlaces, ProcessPlace } from './consumer-places.ts';
 import type { MovedPositions } from './moved-positions.ts';
@@ -14,6 +16,8 @@ export type FollowOptions = Readonly<{
   /** The last event of the log. */
   head: Position;
   headId: string | null;
+  /** Of the events topic where its messages are outside of the database; null where they are in it. */
+  spans: readonly PartitionSpan[] | null;
 }>;
 
 /** What a database's consumers begin with on the moved log. */
@@ -30,11 +34,12 @@ export type Followed = Readonly<{
  * - Processes keep their states; their places become those of the same events in the copy. What a process has on the topic
  *   and has not taken in comes again, under its new position.
  * - The events topic is emptied, with what processes had set aside of it, and the relay set back: to what the topic's
- *   retention would have left on it, or further where a process needs more.
+ *   retention would have left on it, or further where a process needs more. Outside of the database it is noted that
+ *   what stands there is given up, and `removeFormerMessages` follows.
  * - Answers that HTTP remembers and snapshots of states name positions and are dropped.
  */
 export async function followMovedLog(client: pg.PoolClient, options: FollowOptions): Promise<Followed> {
-  const { places, moved, identity, head, headId } = options;
+  const { places, moved, identity, head, headId, spans } = options;
   await forgetProjections(client);
   await client.query(moveProcesses, [
     JSON.stringify(places.processes.map((place) => ({ ...place, position: newPlace(place, places, moved) }))),
@@ -42,6 +47,7 @@ export async function followMovedLog(client: pg.PoolClient, options: FollowOptio
   await client.query(moveHolds, [
     JSON.stringify(places.holds.map((hold) => ({ ...hold, position: moved.at(hold.position) }))),
   ]);
+  if (spans !== null) await noteFormerMessages(client, eventsTopic, spans);
   const handedInAgain = await emptyTopic(client);
   const refillAfter = firstNeeded(places, moved);
   await client.query(rewindRelay, [refillAfter]);

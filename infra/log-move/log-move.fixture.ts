@@ -8,6 +8,8 @@ import { goldenTypes } from '@daybook/test/golden/golden.ts';
 import { startStandIn, type StandIn } from '@daybook/test/fakes/event-store-db/server.ts';
 import { silentLog } from '@daybook/test/support/silent-log.ts';
 import { quietDatabase, type House } from '../backup/house.fixture.ts';
+import { loadConfig } from '../config/load.ts';
+import { daybookSettings } from '../config/settings.ts';
 import { contractStore } from '../event-store/contract-store.ts';
 import type { ImportedEvent } from '../event-store/import-events.ts';
 import { watchLog } from '../event-store/log-watch.ts';
@@ -17,6 +19,7 @@ import { memoryVault } from '../vault/memory.ts';
 import { openMovableLog, type LogPlace, type MovableLog } from './movable-log.ts';
 import { moveLog, type MovedLog } from './move-log.ts';
 import { lineOf } from './read-in-step.ts';
+import { openMovableTopic, type MovableTopic } from './movable-topic.ts';
 import { refillEventsTopic } from './refill-events-topic.ts';
 
 export const applicationName = 'a test';
@@ -26,6 +29,7 @@ export type MovingHouse = House &
     server: StandIn;
     inDatabase: LogPlace;
     onServer: LogPlace;
+    topic: MovableTopic;
     /** Opens a log; it is closed with the house. */
     open: (place: LogPlace) => Promise<MovableLog>;
     /** Fills a log that is empty, and lets the database's consumers follow it. */
@@ -36,11 +40,20 @@ export type MovingHouse = House &
     rows: <Row extends object>(text: string) => Promise<readonly Row[]>;
   }>;
 
-/** A database with an empty log, and an empty EventStoreDB (a stand-in). */
-export async function movingHouse(): Promise<MovingHouse> {
+const settings = daybookSettings.pick({ kafka: true });
+
+/** A database with an empty log, and an empty EventStoreDB (a stand-in). @param env where the topics are; default: in the database */
+export async function movingHouse(env: Readonly<Record<string, string>> = {}): Promise<MovingHouse> {
   const house = await quietDatabase();
   const { database } = house;
   const server = await startStandIn();
+  const { kafka } = loadConfig(settings, env);
+  const topic = await openMovableTopic({
+    settings: kafka,
+    database,
+    name: 'daybook migrate-log',
+    log: silentLog,
+  });
   const opened: MovableLog[] = [];
   const codec = makeMessageCodec({ registry: postgresSchemaRegistry(database) });
   const open = async (place: LogPlace): Promise<MovableLog> => {
@@ -51,6 +64,7 @@ export async function movingHouse(): Promise<MovingHouse> {
   return {
     ...house,
     server,
+    topic,
     inDatabase: { kind: 'database' },
     onServer: { kind: 'eventStoreDb', url: server.url },
     open,
@@ -62,7 +76,10 @@ export async function movingHouse(): Promise<MovingHouse> {
     publish: async (place) => {
       const { store } = await open(place);
       const eventStore = contractStore(store, memoryVault());
-      await refillEventsTopic({ database, stored: store, eventStore, former: store, codec, log: silentLog });
+      const { output } = topic;
+      await topic.ensure();
+      const logs = { stored: store, eventStore, former: store };
+      await refillEventsTopic({ database, ...logs, output, codec, log: silentLog });
     },
     move: async (from, to) =>
       moveLog({
@@ -71,6 +88,7 @@ export async function movingHouse(): Promise<MovingHouse> {
         from: await open(from),
         to: await open(to),
         fromDatabase: from.kind === 'database',
+        topic,
         codec,
         vault: memoryVault(),
         log: silentLog,
@@ -78,6 +96,7 @@ export async function movingHouse(): Promise<MovingHouse> {
     rows: async <Row extends object>(text: string) => (await database.pool.query<Row>(text)).rows,
     drop: async () => {
       for (const log of opened) await log.close();
+      await topic.close();
       await server.stop();
       await house.drop();
     },

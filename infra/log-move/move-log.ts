@@ -2,8 +2,8 @@
  * Moves the log of an installation from one engine to another, and its consumers with it. Order of execution, and what a
  * death after each step means (in brackets the test that dies there):
  *
- * 1. Make sure that nobody works on the installation, that the source is the log its consumers follow, and that the target
- *    holds nothing but the beginning of it. Nothing was changed.
+ * 1. Make sure that nobody works on the installation, that its events topic is whole, that the source is the log its
+ *    consumers follow, and that the target holds nothing but the beginning of it. Nothing was changed.
  * 2. Copy what the target does not hold, in the order of the log. Dying: the target holds a beginning of the log, from
  *    whose end a repeat goes on [move-log.int.spec.ts "a death at logMove.copying is made up for by a repeat"].
  * 3. Read both from their beginnings, and compare event by event. Dying: as after 2
@@ -11,7 +11,10 @@
  * 4. In one transaction let the consumers follow the target: see `follow-moved-log.ts`. It looks once more whether somebody
  *    is connected, and whether anything has changed since 1, with the table locked that everybody reads at their start.
  *    Dying: all of it or nothing [move-log.int.spec.ts "a death at logMove.switching is made up for by a repeat"].
- * 5. Fill the events topic. Dying: a repeat goes on, and so does the relay of the next start
+ * 5. Where the events topic is on Kafka, remove the messages that 4 gave up, and then the note that says so. Dying: a
+ *    repeat does it, and so does the next start, before anybody reads
+ *    [move-log-on-kafka.engines.spec.ts "a death at logMove.emptied is made up for by a repeat"].
+ * 6. Fill the events topic. Dying: a repeat goes on, and so does the relay of the next start
  *    [move-log.int.spec.ts "a death at logMove.switched is made up for by a repeat"].
  *
  * The source stays as it is.
@@ -29,9 +32,11 @@ import { contractStore } from '../event-store/contract-store.ts';
 import type { ImportedEvent } from '../event-store/import-events.ts';
 import { failpoint } from '../failpoints/failpoint.ts';
 import type { MessageCodec } from '../registry/codec.ts';
+import { removeFormerMessages } from '../topics/former-messages.ts';
 import { positionsOf, readConsumerPlaces, type ConsumerPlaces } from './consumer-places.ts';
 import { followMovedLog, type Followed } from './follow-moved-log.ts';
 import type { MovableLog } from './movable-log.ts';
+import type { MovableTopic } from './movable-topic.ts';
 import { learnPositions, type MovedPositions } from './moved-positions.ts';
 import { readInStep, type InStep } from './read-in-step.ts';
 import { refillEventsTopic, type Refilled } from './refill-events-topic.ts';
@@ -44,6 +49,7 @@ export type MoveLogOptions = Readonly<{
   to: MovableLog;
   /** The source is the log in the database itself. */
   fromDatabase: boolean;
+  topic: MovableTopic;
   codec: Pick<MessageCodec, 'encodeEvent' | 'encodeEvents'>;
   vault: Vault;
   log: Log;
@@ -70,14 +76,17 @@ type Copied = Readonly<{
 /**
  * Moves the log and lets the consumers follow it. May be repeated after a death or a failure at any point.
  * @throws `maintenance-refused` where a Daybook runs or the target holds anything else · `log-mismatch` where the source is
- *   not what the consumers took in, all with nothing changed · `unavailable` · `timeout`
+ *   not what the consumers took in · `topic-lost` · `configuration-invalid` where the events topic is elsewhere, all with
+ *   nothing changed · `unavailable` · `timeout`
  */
 export async function moveLog(options: MoveLogOptions): Promise<MovedLog> {
-  const { database, applicationName } = options;
+  const { database, applicationName, topic } = options;
   return alone(database, async () => {
     await refuseInUse(database, applicationName, what);
+    await topic.ensure();
     const moved = (await isFollowed(options)) ? null : await moveAll(options);
     await failpoint('logMove.switched');
+    await removeFormerMessages(database, topic.upkeep);
     return { moved, ...(await refill(options)) };
   });
 }
@@ -125,8 +134,9 @@ async function isFollowed({ database, from, to, fromDatabase }: MoveLogOptions):
 }
 
 async function moveAll(options: MoveLogOptions): Promise<NonNullable<MovedLog['moved']>> {
-  const { database, from, to, onProgress = () => undefined } = options;
-  const places = await readConsumerPlaces(database.pool);
+  const { database, from, to, topic, onProgress = () => undefined } = options;
+  await topic.expectReadable();
+  const places = await readConsumerPlaces(database.pool, topic.upkeep);
   await to.expectUndamaged();
   const before = await readInStep(from.store, to.store, counted('compare', onProgress));
   await expectTwo(from.store, to.store);
@@ -190,12 +200,12 @@ function follow(
   inStep: InStep,
   moved: MovedPositions,
 ): Promise<Followed> {
-  const { database, applicationName, from, to } = options;
+  const { database, applicationName, from, to, topic } = options;
   return database.transaction(async (client) => {
     await lockOut(client);
     await refuseInUse(database, applicationName, what);
     const [head, target] = [await from.store.head(), await to.store.head()];
-    const now = await readConsumerPlaces(client);
+    const now = await readConsumerPlaces(client, topic.upkeep);
     const same = JSON.stringify(now) === JSON.stringify(places);
     if (head !== inStep.source || target !== inStep.target || !same) throw changed();
     const followed = await followMovedLog(client, {
@@ -204,6 +214,7 @@ function follow(
       identity: await to.store.identity(),
       head: target,
       headId: target === beginning ? null : ((await to.store.at(target))?.id ?? null),
+      spans: topic.upkeep.relayInOneStep ? null : await topic.upkeep.spans(eventsTopic),
     });
     await failpoint('logMove.switching');
     return followed;
@@ -211,11 +222,11 @@ function follow(
 }
 
 /**
- * Whoever starts from here on waits at the table that says which log is followed; whoever began before is connected; and
- * nobody appends to a log in this database. KEEP IN SYNC: log.append in ../database/migrations/0010-event-store.sql
+ * Whoever starts from here on waits at the tables that say where the topics are and which log is followed; whoever began
+ * before is connected; and nobody appends to a log in this database. KEEP IN SYNC: log.append in ../database/migrations/0010-event-store.sql
  */
 async function lockOut(client: pg.PoolClient): Promise<void> {
-  await client.query('lock table runtime.followed_log in access exclusive mode');
+  await client.query('lock table topics.home, runtime.followed_log in access exclusive mode');
   await client.query('select pg_advisory_xact_lock(4230120)');
 }
 
@@ -227,9 +238,10 @@ function changed(): DaybookError {
 }
 
 function refill(options: MoveLogOptions): Promise<Refilled> {
-  const { database, from, to, codec, vault, log, onProgress } = options;
+  const { database, from, to, topic, codec, vault, log, onProgress } = options;
   return refillEventsTopic({
     database,
+    output: topic.output,
     stored: to.store,
     eventStore: contractStore(to.store, vault),
     former: from.store,

@@ -2,15 +2,12 @@ import type { DaybookError } from '@daybook/kernel/errors.ts';
 import type { Position } from '@daybook/kernel/event.ts';
 import type { EventStore } from '@daybook/kernel/ports/event-store.ts';
 import type { Log } from '@daybook/kernel/ports/outside.ts';
-import { eventsTopic, topicContracts } from '@daybook/schemas/topics.ts';
 import type { Database } from '../database/database.ts';
-import { memoryWakeups } from '../database/wakeups.ts';
 import type { MessageCodec } from '../registry/codec.ts';
 import { blockStream, isBlocking, isSkipped, type BlockingError } from '../relay/relay-block.ts';
-import { relayInDatabase } from '../relay/relay-output.ts';
+import type { RelayOutput } from '../relay/relay-output.ts';
 import { runRelay } from '../relay/relay.ts';
-import { postgresTopics } from '../topics/postgres-topics.ts';
-import { readConsumerPlaces } from './consumer-places.ts';
+import { readRelayPosition } from './consumer-places.ts';
 
 export type RefillOptions = Readonly<{
   database: Database;
@@ -19,6 +16,8 @@ export type RefillOptions = Readonly<{
   eventStore: EventStore;
   /** The log it was copied from: by its positions it is recorded which events are passed over. */
   former: Pick<EventStore, 'read'>;
+  /** To the events topic, which is there. */
+  output: RelayOutput;
   codec: Pick<MessageCodec, 'encodeEvent' | 'encodeEvents'>;
   log: Log;
   onProgress?: (events: number) => void;
@@ -36,9 +35,7 @@ export type Refilled = Readonly<{
  * @throws `unavailable` · `timeout`; what was published stays, and the relay goes on from there
  */
 export async function refillEventsTopic(options: RefillOptions): Promise<Refilled> {
-  const { database, eventStore, codec, log, onProgress = () => undefined } = options;
-  const wakeups = memoryWakeups();
-  await ensureTopic(database, log);
+  const { database, eventStore, output, codec, log, onProgress = () => undefined } = options;
   const head = await eventStore.head();
   const read = readActs(options);
   let events = 0;
@@ -48,11 +45,11 @@ export async function refillEventsTopic(options: RefillOptions): Promise<Refille
     failure = error;
     over.abort();
   };
-  if ((await readConsumerPlaces(database.pool)).relay < head) {
+  if ((await readRelayPosition(database.pool)) < head) {
     await runRelay({
       eventStore: { ...eventStore, read },
       codec,
-      output: relayInDatabase({ database, wakeups, topic: eventsTopic }),
+      output,
       log,
       signal: over.signal,
       hooks: {
@@ -70,18 +67,6 @@ export async function refillEventsTopic(options: RefillOptions): Promise<Refille
   }
   if (failure !== undefined && !isBlocking(failure)) throw failure;
   return { events, isBlocked: failure !== undefined };
-}
-
-async function ensureTopic(database: Database, log: Log): Promise<void> {
-  const contract = topicContracts.find(({ name }) => name === eventsTopic);
-  if (contract === undefined) throw new Error('The contracts name no events topic.');
-  const { partitions, retentionMs } = contract;
-  const topics = postgresTopics({ database, wakeups: memoryWakeups(), log, retention: { everyMs: 0 } });
-  try {
-    await topics.ensure(eventsTopic, { partitions, ...(retentionMs === undefined ? {} : { retentionMs }) });
-  } finally {
-    await topics.close();
-  }
 }
 
 /** The relay passes over an event where somebody decided so, and waits before any other. */

@@ -112,3 +112,14 @@ export function relayLead(database: Database, identity: RelayIdentity): RelayLea
     claim: (epoch, after, position) => [name, owner, epoch, leaseMs, after, position],
   };
 }
+
+/** How long what a relay that is gone without resigning has under way may still come, in milliseconds. @throws `unavailable` */
+export async function leaseLeftMs(database: Database): Promise<number> {
+  const rows = await ask<readonly [number]>(database, {
+    name: 'topics.relay.lease_left',
+    text: `select greatest(0, max(extract(epoch from expires_at - clock_timestamp()) * 1000))::float8
+             from topics.relays where owner is not null`,
+    values: [],
+  });
+  return rows[0]?.[0] ?? 0;
+}

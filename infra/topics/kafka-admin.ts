@@ -20,6 +20,8 @@ export type KafkaTopicsAdmin = Readonly<{
   find(topic: string): Promise<readonly Ends[] | null>;
   /** Offset of the first record of each partition that is of a time (milliseconds of the epoch) or later; its end where there is none. */
   offsetsAt(topic: string, timestamp: number): Promise<ReadonlyMap<number, number>>;
+  /** Removes the records before these offsets; of a topic that is not there none. The offsets of the others stay. */
+  removeBefore(topic: string, offsets: ReadonlyMap<number, number>): Promise<void>;
   close(): Promise<void>;
 }>;
 
@@ -72,6 +74,10 @@ export function kafkaTopicsAdmin(kafka: Kafka): KafkaTopicsAdmin {
         .map(({ partition, low, high }) => ({ partition, low: Number(low), high: Number(high) }))
         .sort((a, b) => a.partition - b.partition);
     });
+  const find = async (topic: string): Promise<readonly Ends[] | null> => {
+    const topics = await ask((admin) => admin.listTopics());
+    return topics.includes(topic) ? endsOf(topic) : null;
+  };
   return {
     ensure: async (topic, { partitions, retentionMs }) => {
       const retention = retentionMs === undefined ? keptForEver : String(retentionMs);
@@ -88,15 +94,20 @@ export function kafkaTopicsAdmin(kafka: Kafka): KafkaTopicsAdmin {
       });
     },
     ends: endsOf,
-    find: async (topic) => {
-      const topics = await ask((admin) => admin.listTopics());
-      return topics.includes(topic) ? endsOf(topic) : null;
-    },
+    find,
     offsetsAt: (topic, timestamp) =>
       ask(async (admin) => {
         const offsets = await admin.fetchTopicOffsetsByTimestamp(topic, timestamp);
         return new Map(offsets.map(({ partition, offset }) => [partition, Number(offset)]));
       }),
+    removeBefore: async (topic, offsets) => {
+      const partitions = ((await find(topic)) ?? []).flatMap(({ partition, low, high }) => {
+        const before = Math.min(offsets.get(partition) ?? 0, high);
+        return low < before ? [{ partition, offset: String(before) }] : [];
+      });
+      if (partitions.length === 0) return;
+      await ask((admin) => admin.deleteTopicRecords({ topic, partitions }).catch(rethrowRefusal));
+    },
     close: async () => {
       await connected?.then((admin) => admin.disconnect()).catch(() => undefined);
     },
@@ -146,6 +157,12 @@ async function setUp(admin: Admin, topic: string, configEntries: IResourceConfig
   } catch (error) {
     if (!isRefused(error)) throw error;
   }
+}
+
+/** What a broker says of records that it does not remove stands with their partitions. @throws that, or the error itself */
+function rethrowRefusal(error: unknown): never {
+  const { partitions = [] } = error as { partitions?: readonly { error?: unknown }[] };
+  throw partitions.find((one) => one.error !== undefined)?.error ?? error;
 }
 
 /** How many partitions a topic has, once all of them have a leader. */

@@ -119,6 +119,7 @@ export function kafkaTopicUpkeep(
       await publishing.publish(topic, (await find(topic)).partitions, messages);
     },
     lossOf,
+    removeBefore: (topic, places) => admin.removeBefore(topic, places),
     remake: async (topic, wanted) => {
       await admin.ensure(topic, wanted);
       await admin.ensure(deadLetterTopic(topic), wanted);

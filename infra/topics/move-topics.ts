@@ -4,6 +4,8 @@
  * step means (in brackets the test that dies there):
  *
  * 1. Make sure that nobody works on the installation, that its topics are at the source, and that nothing is under way there.
+ *    What a move of the log has left on Kafka is removed
+ *    [move-log-on-kafka.engines.spec.ts "topics that leave the cluster leave nothing of the former log there"].
  * 2. Make the topics at the target. Dying: they stand there, and a repeat confirms them
  *    [move-topics.engines.spec.ts "a death at topicsMove.made is made up for by a repeat"].
  * 3. In one transaction, and after all of 1 once more: every group goes to the end that its topic has at the target, what
@@ -17,6 +19,7 @@ import type { TopicSettings } from '@daybook/kernel/ports/topics.ts';
 import { refuseInUse } from '../backup/in-use.ts';
 import { translateDatabaseError, type Database } from '../database/database.ts';
 import { failpoint } from '../failpoints/failpoint.ts';
+import { removeFormerMessages } from './former-messages.ts';
 import type { KafkaSettings } from './kafka-client.ts';
 import { kafkaClusterId } from './kafka-topics.ts';
 import { kafkaTopicUpkeep } from './kafka-upkeep.ts';
@@ -62,8 +65,10 @@ export async function moveTopics(options: MoveTopicsOptions): Promise<MovedTopic
   const upkeep = kafkaTopicUpkeep({ settings: kafka, name: applicationName, database, log });
   try {
     const toKafka = to === 'kafka';
-    if (!toKafka) await expectAllTakenIn(database.pool, await endsOnKafka(upkeep, topics));
-    else {
+    if (!toKafka) {
+      await removeFormerMessages(database, upkeep);
+      await expectAllTakenIn(database.pool, await endsOnKafka(upkeep, topics));
+    } else {
       await expectAllTakenIn(database.pool);
       for (const { name, ...settings } of topics) await upkeep.remake(name, settings);
     }

@@ -7,9 +7,11 @@ import type { Database } from '../database/database.ts';
 import type { Wakeups } from '../database/wakeups.ts';
 import { relayInDatabase, relayThroughTopics, type RelayOutput } from '../relay/relay-output.ts';
 import type { EngineProbe } from '../engines/engine-watch.ts';
+import { formerMessages, removeFormerMessages } from './former-messages.ts';
 import type { KafkaSettings } from './kafka-client.ts';
 import { postgresTopics } from './postgres-topics.ts';
 import { loadRdkafka } from './rdkafka-client.ts';
+import type { RetentionPolicy } from './retention.ts';
 import { postgresTopicUpkeep, type TopicUpkeep } from './topic-upkeep.ts';
 import { expectTopicsAt, homeInDatabase } from './topics-home.ts';
 
@@ -22,12 +24,17 @@ export type OpenTopicsOptions = Readonly<{
   name: string;
   /** See `TopicsOptions`. */
   instance?: string;
+  /** Of messages in the database. Default: see `postgresTopicEngine`. */
+  retention?: Partial<RetentionPolicy>;
 }>;
 
 export type OpenTopics = Readonly<{
   topics: Topics;
   relayOutput: RelayOutput;
-  /** @throws `configuration-invalid` where they are elsewhere than their groups believe · `unavailable` */
+  /**
+   * Makes sure that they are where their groups believe, and makes an end of what a move of the log has left undone there.
+   * @throws `configuration-invalid` where they are elsewhere · `unavailable`
+   */
   confirm: () => Promise<void>;
   /** Absent where topics are in the database. */
   probe?: EngineProbe;
@@ -61,6 +68,13 @@ export async function openTopics(options: OpenTopicsOptions): Promise<OpenTopics
     relayOutput: relayThroughTopics({ ...engine, topics, topic: eventsTopic }),
     confirm: async () => {
       await expectTopicsAt(await kafkaClusterId(kafka, name, engine.log), database);
+      if ((await formerMessages(database)).size === 0) return;
+      const upkeep = await openTopicUpkeep({ settings, name, database, log: engine.log, topics });
+      try {
+        await removeFormerMessages(database, upkeep);
+      } finally {
+        await upkeep.close();
+      }
     },
   };
 }

@@ -20,7 +20,7 @@ export type TopicLoss = Readonly<{
 /** `behind`: the group has not taken in everything that was ever published there. */
 export type LostPlace = Readonly<{ group: string; partition: number; behind: boolean }>;
 
-/** Where a topic that is mended goes on, by partition. */
+/** Offsets by partition, such as where a topic that is mended goes on. */
 export type NewPlaces = ReadonlyMap<number, number>;
 
 /** What commands do to topics: look through them, and mend them. The engine's own way, below consumer groups. */
@@ -35,6 +35,11 @@ export type TopicUpkeep = Readonly<{
   publish(topic: string, messages: readonly OutMessage[]): Promise<void>;
   /** Null where nothing is lost. */
   lossOf(topic: string): Promise<TopicLoss | null>;
+  /**
+   * Removes for good what stands before these places; offsets count on. May be repeated, and of a topic that is not there
+   * nothing is removed.
+   */
+  removeBefore(topic: string, places: NewPlaces): Promise<void>;
   /** Makes the topic where it is not there. */
   remake(topic: string, settings: TopicSettings): Promise<void>;
   /**
@@ -79,6 +84,15 @@ export function postgresTopicUpkeep(database: Database, topics: Pick<Topics, 'pu
     },
     publish: (topic, messages) => topics.publish(topic, messages),
     lossOf: () => Promise.resolve(null),
+    removeBefore: async (topic, places) => {
+      const { id } = await find(topic);
+      await ask(database, {
+        name: 'topics.remove_before',
+        text: `delete from topics.messages m using unnest($2::integer[], $3::bigint[]) e (partition, before)
+                where m.topic_id = $1 and m.partition = e.partition and m."offset" < e.before`,
+        values: [id, list([...places.keys()]), list([...places.values()])],
+      });
+    },
     remake: () => Promise.resolve(),
     hold: () => Promise.resolve(),
     mend: () => Promise.resolve(),

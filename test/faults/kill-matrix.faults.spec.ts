@@ -13,8 +13,8 @@ const atOnce = 10;
 
 /** A part of the names for a first look, such as `FAILPOINT=relay`. */
 const chosen = process.env['FAILPOINT'] ?? '';
-/** Steps of a command that needs a Kafka: `move-topics.engines.spec.ts` has them. */
-const needsKafka = /^topicsMove\./;
+/** Steps that need a Kafka: `move-topics.engines.spec.ts` and `move-log-on-kafka.engines.spec.ts` have them. */
+const needsKafka = /^topicsMove\.|^logMove\.emptied$/;
 const names = (Object.keys(failpoints) as FailpointName[]).filter(
   (name) => name.startsWith(chosen) && !needsKafka.test(name),
 );
