@@ -75,7 +75,7 @@ async function unlessSkipped(
   error: BlockingError,
   giveUp: (error: DaybookError) => void,
 ): Promise<void> {
-  const skipped = await isSkipped({ read }, error.fields.position as Position).catch(() => false);
+  const skipped = await isSkipped({ read }, error.fields).catch(() => false);
   if (!skipped) giveUp(error);
 }
 

@@ -22,7 +22,8 @@ export type RelayBlock = Readonly<{
 }>;
 
 /** An event that cannot be read or encoded; the fields name it. */
-export type BlockingError = DaybookError & Readonly<{ fields: Readonly<{ position: string }> }>;
+export type BlockingError = DaybookError &
+  Readonly<{ fields: Readonly<{ position: string; eventId?: unknown }> }>;
 
 /** Whether a failure is one event's own, and which: nothing but another build, or a decision, gets past it. */
 export function isBlocking(error: unknown): error is BlockingError {
@@ -57,13 +58,25 @@ export function relayBlock(database: Database, name: string = defaultRelay): Rel
   };
 }
 
-/** Whether it is recorded that the event at a position is to be passed over. */
-export async function isSkipped(eventStore: Pick<EventStore, 'read'>, position: Position): Promise<boolean> {
+/**
+ * Whether it is recorded that the event at a position is to be passed over. A log that was moved may have a decision there
+ * about another one.
+ */
+export async function isSkipped(
+  eventStore: Pick<EventStore, 'read'>,
+  { position, eventId }: BlockingError['fields'],
+): Promise<boolean> {
   for await (const page of eventStore.read(blockStream(position))) {
-    if (page.some(({ type }) => type === 'ParkedSkipped')) return true;
+    if (page.some((act) => isDecision(act) && (skippedBy(act) ?? eventId) === eventId)) return true;
   }
   return false;
 }
+
+const isDecision = ({ type }: Pick<RecordedEvent, 'type'>): boolean => type === 'ParkedSkipped';
+
+/** The event that a decision is about, by its id. */
+const skippedBy = ({ data }: Pick<RecordedEvent, 'data'>): string | null =>
+  (data as Readonly<{ eventId?: string | null }>).eventId ?? null;
 
 /** Whether somebody gave an event up: the relay passed over it. */
 export type GivenUp = (event: Pick<RecordedEvent, 'id' | 'position'>) => Promise<boolean>;
@@ -82,10 +95,9 @@ export function givenUp(stored: Pick<EventStore, 'readAll'>): GivenUp {
 async function decisions(stored: Pick<EventStore, 'readAll'>, after: Position): Promise<ReadonlySet<string>> {
   const ids = new Set<string>();
   for await (const page of stored.readAll({ after })) {
-    for (const { stream, type, data } of page) {
-      if (type !== 'ParkedSkipped' || !stream.startsWith(blockStream(''))) continue;
-      const { eventId } = data as Readonly<{ eventId: string | null }>;
-      if (eventId !== null) ids.add(eventId);
+    for (const act of page) {
+      const id = isDecision(act) && act.stream.startsWith(blockStream('')) ? skippedBy(act) : null;
+      if (id !== null) ids.add(id);
     }
   }
   return ids;

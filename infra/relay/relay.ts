@@ -120,7 +120,7 @@ async function standBefore(
   const position = error.fields.position as Position;
   hooks?.failed?.(error, true);
   try {
-    if (await isSkipped(eventStore, position)) {
+    if (await isSkipped(eventStore, error.fields)) {
       log.warn('The relay passes over an event, as somebody decided.', { position });
       return position;
     }
