@@ -9,6 +9,7 @@ import { quietDatabase } from '../backup/house.fixture.ts';
 import type { Database } from '../database/database.ts';
 import { memoryWakeups } from '../database/wakeups.ts';
 import { onFailpoint } from '../failpoints/failpoint.ts';
+import { kafkaClient } from './kafka-client.ts';
 import { kafkaTopics } from './kafka-topics.ts';
 import { moveTopics, type MovedTopics } from './move-topics.ts';
 import { postgresTopics } from './postgres-topics.ts';
@@ -148,6 +149,20 @@ describeWithEngines('topics that move between PostgreSQL and Kafka', ['kafka'], 
       await publish('postgresql', 'a');
       await taken('postgresql', 1, { do: 'park', index: 0, reason: 'broken' });
       await refused('kafka', /readers of \S+ \(1 set aside\)/);
+    }, 120_000);
+
+    test('where one of them lost messages, which nobody would miss at the other place', async () => {
+      await publish('postgresql', 'a');
+      await taken('postgresql', 1);
+      await move('kafka');
+      await publish('kafka', 'b', 'c');
+      await taken('kafka', 2);
+      await publish('kafka', 'd');
+      const admin = kafkaClient(kafka, 'spec', silentLog).admin();
+      await admin.connect();
+      await admin.deleteTopics({ topics: [topic] });
+      await admin.disconnect();
+      await refused('postgresql', /lost messages.*"daybook republish"/);
     }, 120_000);
 
     test('where they are in another cluster', async () => {

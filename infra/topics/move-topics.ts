@@ -24,6 +24,7 @@ import type { KafkaSettings } from './kafka-client.ts';
 import { kafkaClusterId } from './kafka-topics.ts';
 import { kafkaTopicUpkeep } from './kafka-upkeep.ts';
 import { list } from './publish-batch.ts';
+import { isTopicUnknown } from './topic-engine.ts';
 import { homeInDatabase, topicsElsewhere, topicsHome } from './topics-home.ts';
 import type { TopicUpkeep } from './topic-upkeep.ts';
 
@@ -66,6 +67,7 @@ export async function moveTopics(options: MoveTopicsOptions): Promise<MovedTopic
   try {
     const toKafka = to === 'kafka';
     if (!toKafka) {
+      await expectWhole(upkeep, topics);
       await removeFormerMessages(database, upkeep);
       await expectAllTakenIn(database.pool, await endsOnKafka(upkeep, topics));
     } else {
@@ -85,6 +87,24 @@ export async function moveTopics(options: MoveTopicsOptions): Promise<MovedTopic
     return { cluster, moved: true };
   } finally {
     await upkeep.close();
+  }
+}
+
+/** What a topic lost counts as taken in where only its end is looked at. @throws `maintenance-refused` */
+async function expectWhole(
+  upkeep: Pick<TopicUpkeep, 'lossOf'>,
+  topics: MoveTopicsOptions['topics'],
+): Promise<void> {
+  for (const { name } of topics) {
+    const loss = await upkeep.lossOf(name).catch((error: unknown) => {
+      if (isTopicUnknown(error)) return null;
+      throw error;
+    });
+    if (loss === null) continue;
+    throw new DaybookError(
+      'maintenance-refused',
+      `The topic ${name} lost messages, or it is another one than before: its groups would go on without them. Start Daybook as it was, give "daybook republish", let it come to an end with that, stop it, and give the command again.`,
+    );
   }
 }
 

@@ -16,14 +16,18 @@ export type PublishingGuard = Readonly<{
 export function publishingGuard(known: KnownEnds): PublishingGuard {
   const ids = new Map<string, number>();
   const reached = new Map<string, PartitionEnds>();
-  /** Partitions of topics whose loss is not noted yet. */
-  const losses = new Map<string, readonly number[]>();
+  /** What was stored too early in topics, as long as nothing could be found out or noted of it. */
+  const suspected = new Map<string, readonly Stored[]>();
 
-  async function lose(topic: string, id: number, partitions: readonly number[]): Promise<never> {
-    losses.set(topic, partitions);
-    await known.lose(id, partitions);
-    losses.delete(topic);
-    throw topicLost(topic);
+  /** Answers with how far the topic reached in truth: somebody may have mended it since. */
+  async function examine(topic: string, id: number, places: readonly Stored[]): Promise<PartitionEnds> {
+    suspected.set(topic, places);
+    const ends = await known.of(id);
+    const lost = early(places, ends);
+    if (lost.length > 0) await known.lose(id, lost);
+    suspected.delete(topic);
+    if (lost.length > 0) throw topicLost(topic);
+    return ends;
   }
 
   return {
@@ -33,8 +37,8 @@ export function publishingGuard(known: KnownEnds): PublishingGuard {
     expectWhole: async (topic) => {
       const id = ids.get(topic);
       if (id === undefined) return;
-      const unnoted = losses.get(topic);
-      if (unnoted !== undefined) await lose(topic, id, unnoted);
+      const suspects = suspected.get(topic);
+      if (suspects !== undefined) await examine(topic, id, suspects);
       const ends = await known.of(id);
       if ([...ends.values()].includes(neverReached)) throw topicLost(topic);
       reached.set(topic, furthest(reached.get(topic), ends));
@@ -43,10 +47,7 @@ export function publishingGuard(known: KnownEnds): PublishingGuard {
       const id = ids.get(topic);
       if (id === undefined) return;
       let ends = reached.get(topic) ?? new Map<number, number>();
-      // Somebody may have mended it since.
-      if (early(places, ends).length > 0) ends = await known.of(id);
-      const lost = early(places, ends);
-      if (lost.length > 0) await lose(topic, id, lost);
+      if (early(places, ends).length > 0) ends = await examine(topic, id, places);
       const stands = new Map(places.map(({ partition, end }) => [partition, end]));
       reached.set(topic, new Map([...ends, ...stands]));
       known.note(id, stands);

@@ -43,12 +43,15 @@ export async function rdkafkaProducer(
       tally.fail(namedError(error));
       return;
     }
-    const { first = offset, end = 0 } = tally.places.get(partition) ?? {};
-    tally.places.set(partition, {
-      partition,
-      first: Math.min(first, offset),
-      end: Math.max(end, offset + 1),
-    });
+    // Of what a broker had already it may not say where.
+    if (offset >= 0) {
+      const { first = offset, end = 0 } = tally.places.get(partition) ?? {};
+      tally.places.set(partition, {
+        partition,
+        first: Math.min(first, offset),
+        end: Math.max(end, offset + 1),
+      });
+    }
     if ((tally.left -= 1) === 0) tally.done();
   });
   await connected(producer);
