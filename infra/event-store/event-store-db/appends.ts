@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import type { Readable } from 'node:stream';
 import {
   jsonEvent,
   NO_STREAM,
@@ -129,10 +130,15 @@ export function makeAppends({ client, ids, read, answerLimitMs }: AppendsOptions
       maxCount: events.length,
       requiresLeader: true,
     });
-    try {
+    const reading = async (): Promise<void> => {
       for await (const { event } of range) if (event !== undefined) written.push(toRecorded(event));
+    };
+    try {
+      await within(answerLimitMs, reading());
     } catch (error) {
-      throw translateStoreError(error);
+      await range.cancel().catch(() => undefined);
+      (range as unknown as Readable).destroy();
+      throw error;
     }
     const [first, last] = [written[0], written.at(-1)];
     if (first !== undefined && first.revision !== base + 1) throw holed(stream);

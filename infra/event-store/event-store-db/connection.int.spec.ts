@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import type { EventStore } from '@daybook/kernel/ports/event-store.ts';
 import { collect, makeEvents, newStream } from '@daybook/test/contracts/event-store.subject.ts';
+import { follow } from '@daybook/test/contracts/event-store-read.clauses.ts';
 import type { Member } from '@daybook/test/fakes/event-store-db/cluster.ts';
 import {
   startStandIn,
@@ -30,8 +31,11 @@ describe('connections to EventStoreDB', () => {
     return standIn;
   }
 
-  function open(url = server.url): EventStore {
-    const store = eventStoreDb({ url, name: 'test' });
+  function open(
+    url = server.url,
+    limits: Readonly<{ quietMs?: number; answerLimitMs?: number }> = {},
+  ): EventStore {
+    const store = eventStoreDb({ url, name: 'test', ...limits });
     closers.push(() => store.close());
     return store;
   }
@@ -70,5 +74,49 @@ describe('connections to EventStoreDB', () => {
     await second.stop();
     await eventually(async () => expect((await store.append(stream, 0, makeEvents(1))).revision).toBe(1));
     expect(first.calls.get('append')).toBe(1);
+  });
+
+  test('a subscription to a node that is cut off from its cluster ends, and goes on at the leader', async () => {
+    const writer = open();
+    await writer.append(newStream(), 'no-stream', makeEvents(1));
+    const cutOff = await started({ leader: { host: '127.0.0.1', port: server.port } });
+    const store = open(cutOff.url, { quietMs: 20 });
+    const first = follow(store, {});
+    await expect(first.ended).rejects.toMatchObject({ code: 'unavailable', retry: 'later' });
+    expect(first.events).toEqual([]);
+    const second = follow(store, {});
+    await eventually(() => expect(second.events).toHaveLength(1));
+    const looks = server.calls.get('read') ?? 0;
+    await eventually(() => expect(server.calls.get('read')).toBeGreaterThan(looks + 3));
+    await writer.append(newStream(), 'no-stream', makeEvents(1));
+    await eventually(() => expect(second.events).toHaveLength(2));
+    await second.stop();
+  });
+
+  test('a subscription that is stopped waits for no answer', async () => {
+    let silent = false;
+    const server = await started({ instead: () => (silent ? 'silence' : undefined) });
+    const store = open(server.url, { quietMs: 20 });
+    await store.append(newStream(), 'no-stream', makeEvents(1));
+    const seen = follow(store, {});
+    await eventually(() => expect(seen.events).toHaveLength(1));
+    silent = true;
+    const looks = server.calls.get('read') ?? 0;
+    await eventually(() => expect(server.calls.get('read')).toBeGreaterThan(looks));
+    await seen.stop();
+  });
+
+  test('an append that is acknowledged and not shown is in doubt, within its time', async () => {
+    let silent = true;
+    const server = await started({
+      instead: (method) => (silent && method === 'read' ? 'silence' : undefined),
+    });
+    const store = open(server.url, { answerLimitMs: 200 });
+    const stream = newStream();
+    const events = makeEvents(1);
+    await expect(store.append(stream, 'no-stream', events)).rejects.toMatchObject({ code: 'timeout' });
+    silent = false;
+    expect((await store.append(stream, 'no-stream', events)).revision).toBe(0);
+    expect(await collect(store.read(stream))).toHaveLength(1);
   });
 });

@@ -9,6 +9,7 @@ import { identityOf, identityStream, logIdentity } from './identity.ts';
 import { knownIds } from './known-ids.ts';
 import { isSystemEvent, logPosition, positionOf } from './recorded.ts';
 import { storedPages, type StoredPagesOptions } from './stored-pages.ts';
+import { watched } from './watched-pages.ts';
 import { wholeStream } from './whole-stream.ts';
 
 export type EventStoreDbOptions = Readonly<{
@@ -18,6 +19,8 @@ export type EventStoreDbOptions = Readonly<{
   name: string;
   /** Longest wait for an answer. Default 30 000 ms. */
   answerLimitMs?: number;
+  /** How long a subscription may be quiet before its node is compared with the leader. Default 10 000 ms. */
+  quietMs?: number;
 }>;
 
 const defaultPageSize = 500;
@@ -34,7 +37,12 @@ const checkpointInterval = 32;
  * expected at its place, so that ids are looked up before an append: in what this process has read of the stream, and
  * the rest is read first.
  */
-export function eventStoreDb({ url, name, answerLimitMs = 30_000 }: EventStoreDbOptions): EventStore {
+export function eventStoreDb({
+  url,
+  name,
+  answerLimitMs = 30_000,
+  quietMs = 10_000,
+}: EventStoreDbOptions): EventStore {
   const client = connectTo(url, name);
   const closing = new AbortController();
   const ids = knownIds();
@@ -88,6 +96,15 @@ export function eventStoreDb({ url, name, answerLimitMs = 30_000 }: EventStoreDb
 
   const appends = makeAppends({ client, ids, read, answerLimitMs });
 
+  async function head(): Promise<Position> {
+    const last = await firstOf(
+      readPages(() => client.readAll({ direction: BACKWARDS, fromPosition: END, ...fromLeader }), {
+        limit: 1,
+      }),
+    );
+    return last?.position ?? beginning;
+  }
+
   async function knownIdentity(): Promise<LogIdentity | undefined> {
     const open: StoredPagesOptions['open'] = () =>
       client.readStream(identityStream, {
@@ -112,25 +129,21 @@ export function eventStoreDb({ url, name, answerLimitMs = 30_000 }: EventStoreDb
     },
     readAll,
     subscribeAll: ({ after = beginning, pageSize = defaultPageSize, signal }) =>
-      storedPages({
-        open: () =>
-          client.subscribeToAll({
-            fromPosition: after === beginning ? START : logPosition(after),
-            filter: excludeSystemEvents({ checkpointInterval }),
-          }),
-        limit: Infinity,
-        pageSize,
-        wanted: isOurs,
-        signal: AbortSignal.any([signal, closing.signal]),
-      }),
-    head: async () => {
-      const last = await firstOf(
-        readPages(() => client.readAll({ direction: BACKWARDS, fromPosition: END, ...fromLeader }), {
-          limit: 1,
+      watched(after, { head, everyMs: quietMs }, (whileQuiet) =>
+        storedPages({
+          open: () =>
+            client.subscribeToAll({
+              fromPosition: after === beginning ? START : logPosition(after),
+              filter: excludeSystemEvents({ checkpointInterval }),
+            }),
+          limit: Infinity,
+          pageSize,
+          wanted: isOurs,
+          whileQuiet,
+          signal: AbortSignal.any([signal, closing.signal]),
         }),
-      );
-      return last?.position ?? beginning;
-    },
+      ),
+    head,
     at: async (position) => {
       const open: StoredPagesOptions['open'] = () =>
         client.readAll({ fromPosition: logPosition(position), maxCount: 1, ...fromLeader });

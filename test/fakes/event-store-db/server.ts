@@ -49,8 +49,8 @@ export type StandInOptions = Readonly<{
   leader?: Readonly<{ host: string; port: number }>;
   /** The nodes of the cluster, for clients that know several. Default: it says nothing of nodes. */
   members?: () => readonly Member[];
-  /** What it answers instead of doing what a call asks: such as that it is not ready. */
-  instead?: (method: Method) => ServiceError | undefined;
+  /** What it answers instead of doing what a call asks, such as that it is not ready; `silence` for nothing at all. */
+  instead?: (method: Method) => ServiceError | 'silence' | undefined;
   /** What it answers to an append that it has carried out, instead of the result: such as that it took too long. */
   afterwards?: () => ServiceError | undefined;
 }>;
@@ -105,7 +105,7 @@ export async function startStandIn(options: StandInOptions = {}): Promise<StandI
     call: Pick<ServerUnaryCall<unknown, unknown>, 'metadata'>,
     method: Method,
     ofAll = false,
-  ): ServiceError | undefined {
+  ): ServiceError | 'silence' | undefined {
     calls.set(method, (calls.get(method) ?? 0) + 1);
     const [authorization] = call.metadata.get('authorization');
     return (
@@ -122,27 +122,27 @@ export async function startStandIn(options: StandInOptions = {}): Promise<StandI
     read: (call: ServerWritableStream<ReadReq, ReadResp>) => {
       const refused = refusal(call, 'read', call.request.getOptions()?.hasAll());
       if (refused === undefined) void readEvents(call, log);
-      else call.emit('error', refused);
+      else if (refused !== 'silence') call.emit('error', refused);
     },
     append: (call: ServerReadableStream<AppendReq, AppendResp>, answer: sendUnaryData<AppendResp>) => {
       const refused = refusal(call, 'append');
       if (refused === undefined) write.append(call, answer);
-      else answer(refused);
+      else if (refused !== 'silence') answer(refused);
     },
     batchAppend: (call: ServerDuplexStream<BatchAppendReq, BatchAppendResp>) => {
       const refused = refusal(call, 'batchAppend');
       if (refused === undefined) write.batchAppend(call);
-      else call.emit('error', refused);
+      else if (refused !== 'silence') call.emit('error', refused);
     },
     delete: (call: ServerUnaryCall<DeleteReq, DeleteResp>, answer: sendUnaryData<DeleteResp>) => {
       const refused = refusal(call, 'delete');
       if (refused === undefined) write.remove(call, answer, 'soft', () => new streams.DeleteResp());
-      else answer(refused);
+      else if (refused !== 'silence') answer(refused);
     },
     tombstone: (call: ServerUnaryCall<TombstoneReq, TombstoneResp>, answer: sendUnaryData<TombstoneResp>) => {
       const refused = refusal(call, 'tombstone');
       if (refused === undefined) write.remove(call, answer, 'hard', () => new streams.TombstoneResp());
-      else answer(refused);
+      else if (refused !== 'silence') answer(refused);
     },
   });
   server.addService(features.ServerFeaturesService, featuresService);
