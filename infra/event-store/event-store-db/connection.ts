@@ -12,14 +12,19 @@ const options = new Set(
 
 /**
  * The driver's client of a server, which shows the name in its logs; nothing is sent yet. The driver repeats the URL, with
- * the password, in what it says of it and prints of options that it does not know: neither gets out.
+ * the password, in what it says of it and prints of options that it does not know or has no use for: neither gets out.
  * @throws DaybookError `configuration-invalid`
  */
 export function connectTo(url: string, name: string): EventStoreDBClient {
   const [, query = ''] = url.split('?', 2);
-  const given = query.split('&').map((pair) => (pair.split('=', 1)[0] ?? '').trim());
-  const unknown = given.find((key) => key !== '' && !options.has(key.toLowerCase().replaceAll(/[_-]/g, '')));
-  if (unknown !== undefined) throw refused(`has an option that is not known: ${unknown}.`);
+  for (const pair of query.split('&')) {
+    const [key = '', value = ''] = pair.split('=', 2).map((part) => part.trim());
+    const option = key.toLowerCase().replaceAll(/[_-]/g, '');
+    if (key !== '' && !options.has(option)) throw refused(`has an option that is not known: ${key}.`);
+    if (option === 'tlsverifycert' && value === 'false') {
+      throw refused('has tlsVerifyCert=false, which has no effect: name the authority by tlsCAFile.');
+    }
+  }
   try {
     return appendingInCallsOfTheirOwn(EventStoreDBClient.connectionString(connectionString(url, name)));
   } catch (error) {

@@ -155,6 +155,7 @@ describe('event store in EventStoreDB', () => {
     '?throwOnAppendFailure=false',
     '?tls=maybe',
     '?tls=true&tlsCAFile=/nowhere/ca.pem',
+    '?tls=true&tls-verify-cert=false',
   ])('a URL that makes no sense (%s) is refused by its name, and shown to nobody', (rest) => {
     let refused: unknown;
     try {
