@@ -1,7 +1,13 @@
 import type { Admin, IResourceConfigEntry, Kafka } from 'kafkajs';
 import { DaybookError } from '@daybook/kernel/errors.ts';
 import type { TopicSettings } from '@daybook/kernel/ports/topics.ts';
-import { isRefused, rethrowKafka, topicResource, translateKafkaError } from './kafka-client.ts';
+import {
+  isLeaderElsewhere,
+  isRefused,
+  rethrowKafka,
+  topicResource,
+  translateKafkaError,
+} from './kafka-client.ts';
 import { partitionMismatch } from './topic-engine.ts';
 
 /** Where a partition begins and ends: the first offset that is kept, and the one after the last. */
@@ -46,6 +52,9 @@ const leadersTimeoutMs = 15_000;
 const creatorTimeoutMs = 60_000;
 const lookEveryMs = 50;
 
+/** So often the leaders of partitions are asked, where they change meanwhile. */
+const mostLeaders = 5;
+
 /** What brokers say of a topic that they have not heard of yet. */
 const settling = new Set(['UNKNOWN_TOPIC_OR_PARTITION', 'LEADER_NOT_AVAILABLE']);
 
@@ -67,8 +76,19 @@ export function kafkaTopicsAdmin(kafka: Kafka): KafkaTopicsAdmin {
       return rethrowKafka(error);
     }
   };
+  /** On a new connection the leaders are those of now. */
+  const askLeaders = async <T>(question: (admin: Admin) => Promise<T>): Promise<T> => {
+    for (let asked = 1; ; asked += 1) {
+      try {
+        return await ask(question);
+      } catch (error) {
+        if (asked === mostLeaders || !isLeaderElsewhere(error)) throw error;
+        await new Promise((wake) => setTimeout(wake, lookEveryMs * asked));
+      }
+    }
+  };
   const endsOf = (topic: string): Promise<readonly Ends[]> =>
-    ask(async (admin) => {
+    askLeaders(async (admin) => {
       const offsets = await admin.fetchTopicOffsets(topic);
       return offsets
         .map(({ partition, low, high }) => ({ partition, low: Number(low), high: Number(high) }))
@@ -96,7 +116,7 @@ export function kafkaTopicsAdmin(kafka: Kafka): KafkaTopicsAdmin {
     ends: endsOf,
     find,
     offsetsAt: (topic, timestamp) =>
-      ask(async (admin) => {
+      askLeaders(async (admin) => {
         const offsets = await admin.fetchTopicOffsetsByTimestamp(topic, timestamp);
         return new Map(offsets.map(({ partition, offset }) => [partition, Number(offset)]));
       }),

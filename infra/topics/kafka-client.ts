@@ -68,6 +68,10 @@ export const isTopicGone = (error: unknown): boolean => isOfType('UNKNOWN_TOPIC_
 /** Whether the user may not do it to one of the topics that it was asked for. */
 export const isRefused = (error: unknown): boolean => isOfType('TOPIC_AUTHORIZATION_FAILED', error);
 
+/** Whether a partition is led by another broker than the client knows, or by none for the moment. */
+export const isLeaderElsewhere = (error: unknown): boolean =>
+  ['NOT_LEADER_FOR_PARTITION', 'LEADER_NOT_AVAILABLE'].some((type) => isOfType(type, error));
+
 /** Whether the coordinator of a group was given its part of the groups just now. */
 export const isGroupLoading = (error: unknown): boolean => isOfType('GROUP_LOAD_IN_PROGRESS', error);
 
