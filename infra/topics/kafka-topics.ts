@@ -164,7 +164,7 @@ export function kafkaTopicEngine({ settings, name, database, log }: Engine): Top
         const lag = { partition, next: Math.max(next, low), end: high };
         return oldestParkedAt === null ? lag : { ...lag, oldestParkedAt };
       });
-      const waiting = await waitingOf(topic, lags);
+      const waiting = await waitingOf(topic, lags, recorded[0]?.now ?? 0);
       return lags.map((lag) => {
         const waitingMs = waiting.get(lag.partition);
         return waitingMs === undefined ? lag : { ...lag, waitingMs };
@@ -184,26 +184,30 @@ type GroupPlace = Readonly<{
   /** End of the partition, as far as it is known. */
   reached: number;
   oldestParkedAt: string | null;
+  /** The database's time, in milliseconds of the epoch. */
+  now: number;
 }>;
 
 async function placesOf(database: Database, topic: number, group: string): Promise<readonly GroupPlace[]> {
-  const rows = await ask<readonly [number, number, number, string | null]>(database, {
+  const rows = await ask<readonly [number, number, number, string | null, number]>(database, {
     name: 'topics.places',
     text: `select p.partition, coalesce(c.next_offset, 0), p.end_offset,
                   (select min(d.first_parked_at) from topics.dead_letters d
                     where d.topic_id = p.topic_id and d.group_name = $2 and d.partition = p.partition
-                      and d.parked and not d.released)
+                      and d.parked and not d.released),
+                  floor(extract(epoch from clock_timestamp()) * 1000)::float8
              from topics.partitions p
              left join topics.cursors c
                on c.topic_id = p.topic_id and c.partition = p.partition and c.group_name = $2
             where p.topic_id = $1 order by p.partition`,
     values: [topic, group],
   });
-  return rows.map(([partition, next, reached, oldestParkedAt]) => ({
+  return rows.map(([partition, next, reached, oldestParkedAt, now]) => ({
     partition,
     next,
     reached,
     oldestParkedAt,
+    now,
   }));
 }
 

@@ -10,18 +10,19 @@ const mostSteps = 43;
 /**
  * For how long the message to be handled next waits in each partition, in milliseconds. Kafka tells the offset of a
  * time, not the time of an offset: it is found by steps back that double, so that an age is told up to twice too high
- * and never too low. What was found of a message is kept, since its time does not change.
+ * and never too low. What was found of a message is kept, since its time does not change. `now` is the database's, since
+ * brokers do not tell theirs, and the clock of the host that asks may be anything.
  */
 export function waitingTimes(
   admin: Pick<KafkaTopicsAdmin, 'offsetsAt'>,
 ): (
   topic: string,
   places: readonly Pick<GroupLag, 'partition' | 'next' | 'end'>[],
+  now: number,
 ) => Promise<ReadonlyMap<number, number>> {
   /** By topic and partition: the offset, and a time that it was there at. */
   const known = new Map<string, Readonly<{ offset: number; since: number }>>();
-  return async (topic, places) => {
-    const now = Date.now();
+  return async (topic, places, now) => {
     const waiting = new Map<number, number>();
     let open = places.filter(({ next, end }) => next < end);
     open = open.filter(({ partition, next }) => {
