@@ -76,6 +76,20 @@ describe('connections to EventStoreDB', () => {
     expect(first.calls.get('append')).toBe(1);
   });
 
+  test('of several nodes none of which answers, it is said that they cannot be reached', async () => {
+    const gone = [await started(), await started()];
+    await Promise.all(gone.map((node) => node.stop()));
+    const hosts = gone.map(({ port }) => `127.0.0.1:${String(port)}`).join(',');
+    const store = open(`esdb://${hosts}?tls=false&maxDiscoverAttempts=1`);
+    const unreachable = {
+      code: 'unavailable',
+      retry: 'later',
+      message: 'EventStoreDB cannot be reached.',
+    };
+    await expect(store.append(newStream(), 'no-stream', makeEvents(1))).rejects.toMatchObject(unreachable);
+    await expect(store.head()).rejects.toMatchObject(unreachable);
+  });
+
   test('a subscription to a node that is cut off from its cluster ends, and goes on at the leader', async () => {
     const writer = open();
     await writer.append(newStream(), 'no-stream', makeEvents(1));

@@ -22,8 +22,7 @@ const later = 'later' as const;
 const translations: readonly Translation[] = [
   {
     of: [UnavailableError, CancelledError],
-    error: (cause) =>
-      new DaybookError('unavailable', 'EventStoreDB cannot be reached.', { retry: later, cause }),
+    error: (cause) => unreachable(cause),
   },
   {
     of: [NotLeaderError],
@@ -58,6 +57,8 @@ const translations: readonly Translation[] = [
 /** What a driver's error means. Anything unknown is `unavailable`: the store did not do what it was asked. */
 export function translateStoreError(error: unknown): Error {
   if (isDaybookError(error) || error instanceof TypeError) return error;
+  // Of a cluster none of whose nodes says who leads the driver has no error of its own.
+  if (error instanceof Error && error.message.startsWith('Failed to discover')) return unreachable(error);
   const excess = excessOf(error);
   if (excess !== undefined) return new TypeError(`EventStoreDB takes ${excess.most}.`, { cause: error });
   const known = translations.find(({ of }) => of.some((kind) => error instanceof kind));
@@ -66,6 +67,10 @@ export function translateStoreError(error: unknown): Error {
     retry: later,
     cause: error,
   });
+}
+
+function unreachable(cause: Error): DaybookError {
+  return new DaybookError('unavailable', 'EventStoreDB cannot be reached.', { retry: later, cause });
 }
 
 /** What the server takes at most, in words, and its setting that says so, where it is one. */

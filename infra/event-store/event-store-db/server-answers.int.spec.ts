@@ -78,6 +78,17 @@ describe('what EventStoreDB answers', () => {
     });
   });
 
+  test('a server is looked through at the leader, for deletions of streams that are not its own', async () => {
+    const leader = await started();
+    const follower = await started({ leader: { host: '127.0.0.1', port: leader.port } });
+    const moveIn = moveIntoEventStoreDb({ ...follower, name: 'test' });
+    closers.push(() => moveIn.close());
+    await client(leader).tombstoneStream('$persistentsubscription-gone');
+    await moveIn.expectNothingDeleted();
+    await client(leader).tombstoneStream(newStream());
+    await expect(moveIn.expectNothingDeleted()).rejects.toMatchObject({ code: 'maintenance-refused' });
+  });
+
   test.each([
     ['has no leader', noLeader],
     ['is starting', notReady],
