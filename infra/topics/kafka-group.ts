@@ -35,6 +35,8 @@ export function kafkaLedger(options: KafkaGroup): GroupLedger {
   /** Fetched and not recorded yet, by partition and offset: what is set aside is taken from here. */
   const inHand = new Map<number, Map<number, InMessage>>();
   let epochs: ReadonlyMap<number, number> = new Map();
+  /** By partition: the place that was recorded last, and behind which records that are no messages. */
+  const recorded = new Map<number, Readonly<{ next: number; passed: number }>>();
   const settledTo = (partition: number, next: number): void => {
     const messages = inHand.get(partition);
     for (const offset of messages?.keys() ?? []) if (offset < next) messages?.delete(offset);
@@ -49,7 +51,11 @@ export function kafkaLedger(options: KafkaGroup): GroupLedger {
       if (begins !== undefined) await beginAt(options, begins);
       const held = new Map(membership.held.map(({ partition, epoch }) => [partition, epoch]));
       for (const partition of inHand.keys()) if (!held.has(partition)) inHand.delete(partition);
-      for (const [partition, epoch] of epochs) if (held.get(partition) !== epoch) reader.forget(partition);
+      for (const [partition, epoch] of epochs) {
+        if (held.get(partition) === epoch) continue;
+        reader.forget(partition);
+        recorded.delete(partition);
+      }
       epochs = held;
       if (!first) reader.keep(new Set(held.keys()));
       if (begins === undefined) return membership;
@@ -63,14 +69,19 @@ export function kafkaLedger(options: KafkaGroup): GroupLedger {
     },
     fetch: async (wants, limit) => {
       const letters = wants.some((want) => want.letters) ? await state.fetch(wants, limit) : [];
+      await passOver(wants);
       return wants.flatMap((want) => fetchedOf(want, limit, letters));
     },
     news: async (wants) =>
       wants.some(({ partition, from }) => reader.has(partition, from)) ||
       ((await state.news?.(wants)) ?? true),
     commit: async (moves) => {
-      const accepted = await state.commit(moves);
-      for (const { partition, next } of moves) settledTo(partition, next);
+      const passing = moves.map((move) => ({ ...move, next: reader.passed(move.partition, move.next) }));
+      const accepted = await state.commit(passing);
+      for (const [index, { partition, next }] of moves.entries()) {
+        settledTo(partition, next);
+        if (accepted.has(partition)) recorded.set(partition, { next, passed: passing[index]?.next ?? next });
+      }
       return accepted;
     },
     settle: async (settlement) => {
@@ -85,6 +96,22 @@ export function kafkaLedger(options: KafkaGroup): GroupLedger {
       await Promise.all([state.leave(), reader.close()]);
     },
   };
+
+  /** Records how far the group is where everything is handled and records follow that are no messages. */
+  async function passOver(wants: readonly Want[]): Promise<void> {
+    const moves = wants.flatMap(({ partition, from }) => {
+      const { next, passed } = recorded.get(partition) ?? { next: undefined, passed: 0 };
+      const epoch = epochs.get(partition);
+      const upTo = reader.passed(partition, from);
+      return epoch === undefined || next !== from || upTo <= passed ? [] : [{ partition, epoch, next: upTo }];
+    });
+    if (moves.length === 0) return;
+    const accepted = await state.commit(moves);
+    for (const { partition, next: passed } of moves) {
+      const { next = passed } = recorded.get(partition) ?? {};
+      if (accepted.has(partition)) recorded.set(partition, { next, passed });
+    }
+  }
 
   function fetchedOf(
     { partition, from }: Want,

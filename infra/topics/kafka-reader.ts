@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Log } from '@daybook/kernel/ports/outside.ts';
 import type { InMessage } from '@daybook/kernel/ports/topics.ts';
-import type { Batch, Consumer, Kafka } from 'kafkajs';
+import type { Batch, Consumer, ConsumerEndBatchProcessEvent, Kafka } from 'kafkajs';
 import { reasonOf, rest, untilDone } from '../runtime/loop.ts';
 import type { Ends } from './kafka-admin.ts';
 import { isGroupLoading, isTopicGone, translateKafkaError } from './kafka-client.ts';
@@ -14,6 +14,8 @@ export type KafkaReader = Readonly<{
   take(partition: number, from: number, limit: number): readonly InMessage[];
   /** Whether `take` would find something. */
   has(partition: number, from: number): boolean;
+  /** Where the next message from an offset on may stand: records between that are no messages are passed over. */
+  passed(partition: number, from: number): number;
   /** Reads on in these partitions alone. */
   keep(partitions: ReadonlySet<number>): void;
   /** Drops what was read of a partition: its next place may be one of another topic of the same name. */
@@ -122,6 +124,9 @@ export function kafkaReader({
       // In a new group: the former one waits for its member of before until that one's session ends.
       opening = begin();
     });
+    own.on(own.events.END_BATCH_PROCESS, ({ payload }) => {
+      passOver(payload);
+    });
     try {
       await own.connect();
       await own.subscribe({ topic, fromBeginning: true });
@@ -184,6 +189,14 @@ export function kafkaReader({
     resolveOffset(batch.lastOffset());
     if (part.bytes > aheadBytes || part.buffer.length > aheadMessages) pause(batch.partition, part);
     if (messages.length > 0) arrived();
+  }
+
+  /** Records that are no messages, such as the marks at the ends of transactions, are not handed out. */
+  function passOver(batch: ConsumerEndBatchProcessEvent['payload']): void {
+    const part = parts.get(batch.partition);
+    if (part === undefined || batch.batchSize > 0 || Number(batch.firstOffset) !== part.expected) return;
+    part.expected = Number(batch.lastOffset) + 1;
+    arrived();
   }
 
   /**
@@ -300,6 +313,11 @@ export function kafkaReader({
       return taken;
     },
     has: (partition, from) => partAt(partition, from).buffer.length > 0,
+    passed: (partition, from) => {
+      const part = parts.get(partition);
+      if (part === undefined || from < part.start || from > part.expected) return from;
+      return part.buffer.find(({ offset }) => offset >= from)?.offset ?? part.expected;
+    },
     keep: (partitions) => {
       for (const [partition, part] of parts) {
         if (partitions.has(partition)) continue;

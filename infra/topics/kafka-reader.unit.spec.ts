@@ -21,8 +21,10 @@ function led() {
     orders.push(order);
   };
   const consumer = {
-    events: { CRASH: 'crash' },
-    on: (_: string, call: (event: unknown) => void) => (crash = call),
+    events: { CRASH: 'crash', END_BATCH_PROCESS: 'end' },
+    on: (event: string, call: (event: unknown) => void) => {
+      if (event === 'crash') crash = call;
+    },
     connect: () => Promise.resolve(),
     disconnect: () => Promise.resolve(),
     subscribe: () => Promise.resolve(),

@@ -32,8 +32,8 @@ describeWithEngines('topics on Kafka among strangers', ['kafka'], (brokers) => {
     await producer.disconnect();
   };
 
-  /** Runs a member that parks what is bad, until it has taken this in. */
-  const takesIn = async (texts: readonly string[]): Promise<void> => {
+  /** A member that parks what is bad: what it takes in, and how it is stopped. */
+  const consume = (): { seen: string[]; stop: () => Promise<void> } => {
     const seen: string[] = [];
     const stopping = new AbortController();
     const running = topics.run(
@@ -47,11 +47,19 @@ describeWithEngines('topics on Kafka among strangers', ['kafka'], (brokers) => {
       },
       { signal: stopping.signal },
     );
+    const stop = (): Promise<void> => {
+      stopping.abort();
+      return running;
+    };
+    return { seen, stop };
+  };
+
+  const takesIn = async (texts: readonly string[]): Promise<void> => {
+    const { seen, stop } = consume();
     await eventually(() => {
       expect(seen).toEqual(texts);
     }, patient);
-    stopping.abort();
-    await running;
+    await stop();
   };
 
   const configOf = async (name: string): Promise<ReadonlyMap<string, string>> => {
@@ -97,6 +105,35 @@ describeWithEngines('topics on Kafka among strangers', ['kafka'], (brokers) => {
     await produce({ key: Buffer.from('a'), value: undecodable }, { key: Buffer.from('b'), value: 'good' });
     await takesIn(['good']);
     expect(await topics.deadLetters(topic, 'readers')).toMatchObject([{ parked: true }]);
+  });
+
+  test('records that are no messages, of somebody’s transactions, are nothing that a group is behind with', async () => {
+    await topics.ensure(topic, { partitions: 1 });
+    const producer = kafka.producer({
+      transactionalId: randomUUID(),
+      maxInFlightRequests: 1,
+      idempotent: true,
+    });
+    await producer.connect();
+    const write = async (value: string, end: 'commit' | 'abort'): Promise<void> => {
+      const transaction = await producer.transaction();
+      await transaction.send({ topic, messages: [{ key: 'a', value }] });
+      await transaction[end]();
+    };
+    const { seen, stop } = consume();
+    const isUpTo = (end: number): Promise<void> =>
+      eventually(async () => {
+        expect(await topics.lag(topic, 'readers')).toEqual([{ partition: 0, next: end, end }]);
+      }, patient);
+    await write('first', 'commit');
+    await isUpTo(2);
+    await write('never', 'abort');
+    await isUpTo(4);
+    await topics.publish(topic, [{ key: 'a', value: Buffer.from('last'), headers: {} }]);
+    await isUpTo(5);
+    expect(seen).toEqual(['first', 'last']);
+    await stop();
+    await producer.disconnect();
   });
 
   test('what an operator set of a topic stays where ours is set, but that messages go by their age alone', async () => {
