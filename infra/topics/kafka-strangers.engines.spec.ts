@@ -10,6 +10,7 @@ import { silentLog } from '@daybook/test/support/silent-log.ts';
 import { memoryWakeups } from '../database/wakeups.ts';
 import { kafkaClient, topicResource } from './kafka-client.ts';
 import { deadLetterTopic, kafkaTopics } from './kafka-topics.ts';
+import { kafkaTopicUpkeep } from './kafka-upkeep.ts';
 
 jest.setTimeout(120_000);
 
@@ -133,7 +134,15 @@ describeWithEngines('topics on Kafka among strangers', ['kafka'], (brokers) => {
     await isUpTo(5);
     expect(seen).toEqual(['first', 'last']);
     await stop();
+    await write('more', 'commit');
     await producer.disconnect();
+    const upkeep = kafkaTopicUpkeep({ settings, name: 'spec', database: fresh.database, log: silentLog });
+    expect((await upkeep.read(topic, 0, 0, 10)).map(({ offset }) => offset)).toContain(0);
+    expect((await upkeep.read(topic, 0, 5, 10)).map(({ offset }) => offset)).toEqual([5]);
+    const began = performance.now();
+    expect(await upkeep.read(topic, 0, 6, 10)).toEqual([]);
+    expect(performance.now() - began).toBeLessThan(20_000);
+    await upkeep.close();
   });
 
   test('what an operator set of a topic stays where ours is set, but that messages go by their age alone', async () => {

@@ -73,12 +73,17 @@ export function kafkaTopicUpkeep(
   ): Promise<readonly InMessage[]> {
     const reader = readerOf(topic);
     const deadline = performance.now() + silenceMs;
+    let passed = from;
     for (;;) {
       const messages = reader.take(partition, from, limit);
       if (messages.length > 0) return messages;
       const late = performance.now() > deadline;
-      const [span] = late ? (await admin.ends(topic)).filter((one) => one.partition === partition) : [];
-      if (span !== undefined && span.high <= from) return [];
+      const upTo = reader.passed(partition, from);
+      // Records that are no messages may be all that is left.
+      const asks = late || upTo > passed;
+      passed = upTo;
+      const [span] = asks ? (await admin.ends(topic)).filter((one) => one.partition === partition) : [];
+      if (span !== undefined && span.high <= passed) return [];
       if (late)
         throw new DaybookError('unavailable', 'A topic cannot be read to its end.', {
           retry: 'later',
