@@ -5,18 +5,13 @@ import coverage, { type CoverageMap, type CoverageSummary, type Totals } from 'i
 import report from 'istanbul-lib-report';
 import reports from 'istanbul-reports';
 
-/**
- * Percentages by kind. The keys are `global`, a tier whose files no other one can try, or folders such as `./kernel/`;
- * `global` leaves the files of the others out.
- */
+/** Percentages by kind. The keys are `global`, or folders such as `./kernel/`; `global` leaves the files of the others out. */
 export type Thresholds = Readonly<Record<string, Readonly<Partial<Record<Kind, number>>>>>;
 
 /** What units and integrations reach together, with or without real engines, and what these add. */
 const usual: Thresholds = {
   global: { lines: 80, branches: 80 },
   './kernel/': { lines: 95, branches: 95 },
-  // Many of their branches are failures of brokers, which tests of faults try in processes of their own.
-  engines: { lines: 80, branches: 65 },
 };
 
 /** What the arguments of a run ask for, and the others of them. */
@@ -37,25 +32,16 @@ export function coverageArguments(args: readonly string[]): CoverageArguments {
     given === undefined ? undefined : (JSON.parse(given.slice(given.indexOf('=') + 1)) as Thresholds);
   return {
     wanted: args.includes('--coverage'),
-    thresholds: (ran) => own ?? usualFor(ran),
+    thresholds: (ran) => own ?? (ran.has('unit') && ran.has('int') ? usual : {}),
     others: args.filter((argument) => argument !== '--coverage' && !isThreshold(argument)),
   };
 }
 
-function usualFor(ran: ReadonlySet<string>): Thresholds {
-  if (!ran.has('unit') || !ran.has('int')) return {};
-  return Object.fromEntries(
-    Object.entries(usual).filter(([group]) => !Object.hasOwn(onlyIn, group) || ran.has(group)),
-  );
-}
-
 type Kind = 'lines' | 'branches' | 'functions' | 'statements';
 
-/** Files that one tier alone can try count where it ran. */
-const onlyIn: Readonly<Record<string, RegExp>> = {
-  engines:
-    /^infra\/(topics\/(kafka[^/]*|known-ends|move-topics)|registry\/(confluent|refused-subjects|registry-client|registry-probe))\.ts$/,
-};
+/** Files that the tier of engines alone can try: they count where it ran. */
+const ofEngines =
+  /^infra\/(topics\/(kafka[^/]*|known-ends|move-topics)|registry\/(confluent|refused-subjects|registry-client|registry-probe))\.ts$/;
 
 /**
  * Adds up what rounds counted, each in a folder with a `coverage-final.json`; one that tried nothing wrote none.
@@ -70,8 +56,7 @@ export function mergeCoverage(
     if (existsSync(file))
       merged.merge(JSON.parse(readFileSync(file, 'utf8')) as Parameters<CoverageMap['merge']>[0]);
   }
-  const leftOut = Object.entries(onlyIn).flatMap(([tier, files]) => (ran.has(tier) ? [] : [files]));
-  merged.filter((file) => !leftOut.some((files) => files.test(nameIn(root, file))));
+  if (!ran.has('engines')) merged.filter((file) => !ofEngines.test(nameIn(root, file)));
   return merged;
 }
 
@@ -80,7 +65,7 @@ export function judge(merged: CoverageMap, thresholds: Thresholds, root: string)
   const groups = Object.keys(thresholds).filter((name) => name !== 'global');
   const groupOf = (file: string): string => {
     const name = nameIn(root, file);
-    return groups.find((group) => onlyIn[group]?.test(name) ?? `./${name}`.startsWith(group)) ?? 'global';
+    return groups.find((group) => `./${name}`.startsWith(group)) ?? 'global';
   };
   return Object.entries(thresholds).flatMap(([group, least]) => {
     const files = merged.files().filter((file) => groupOf(file) === group);

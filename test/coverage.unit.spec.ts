@@ -72,22 +72,6 @@ test('a folder with a threshold of its own is judged by that alone', async () =>
   ]);
 });
 
-test('what real engines alone can try is judged by itself, where it was tried', async () => {
-  const folders = [
-    await run('one', { 'infra/topics/kafka-reader.ts': { lines: [0, 0, 0] }, 'infra/a.ts': { lines: [1] } }),
-    await run('engines', { 'infra/topics/kafka-reader.ts': { lines: [0, 2, 1] } }),
-  ];
-  const judged = (ran: string[], engines: number): readonly string[] => {
-    const merged = mergeCoverage(folders, { root, ran: new Set(ran) });
-    return judge(merged, { global: { lines: 100 }, engines: { lines: engines } }, root);
-  };
-  expect(judged(['engines'], 66)).toEqual([]);
-  expect(judged(['engines'], 67)).toEqual(['Coverage of engines: 66.66 % of lines, and 67 % are the least.']);
-  expect(judge(mergeCoverage(folders, { root, ran: new Set() }), { global: { lines: 100 } }, root)).toEqual(
-    [],
-  );
-});
-
 test.each([
   ['infra/topics/kafka-reader.ts', false],
   ['infra/topics/known-ends.ts', false],
@@ -105,12 +89,7 @@ test.each([
 test('the usual thresholds are for units and integrations together, others are given', () => {
   const { wanted, thresholds, others } = coverageArguments(['infra', '--coverage', '-t', 'a reader']);
   expect([wanted, others]).toEqual([true, ['infra', '-t', 'a reader']]);
-  const both = thresholds(new Set(['unit', 'int']));
-  expect(Object.keys(both)).toEqual(['global', './kernel/']);
-  expect(Object.keys(thresholds(new Set(['unit', 'int', 'engines'])))).toEqual([
-    ...Object.keys(both),
-    'engines',
-  ]);
+  expect(Object.keys(thresholds(new Set(['unit', 'int', 'engines'])))).toEqual(['global', './kernel/']);
   expect(thresholds(new Set(['engines']))).toEqual({});
   const own = coverageArguments(['--coverage', '--coverageThreshold={"global":{"lines":1}}']);
   expect(own.others).toEqual([]);
