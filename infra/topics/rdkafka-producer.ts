@@ -30,6 +30,7 @@ export async function rdkafkaProducer(
       'message.timeout.ms': 0,
       'message.max.bytes': largestMessageBytes,
       'linger.ms': lingerMs,
+      'topic.metadata.propagation.max.ms': unheardOfMs,
       dr_cb: true,
     },
     { acks: -1, 'request.timeout.ms': ackTimeoutMs },
@@ -101,6 +102,12 @@ export async function rdkafkaProducer(
 
 const unanswered = (): Error =>
   Object.assign(new Error('The broker does not acknowledge.'), { type: 'REQUEST_TIMED_OUT' });
+
+/**
+ * A topic that brokers do not know is taken for one that they have not heard of yet for so long, in milliseconds: less than
+ * a call waits, which then says that it is gone.
+ */
+const unheardOfMs = ackTimeoutMs / 2;
 
 /** A call's messages are queued within this, in milliseconds, so that they travel in one request. */
 const lingerMs = 2;
