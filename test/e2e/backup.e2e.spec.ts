@@ -9,7 +9,7 @@ import { callerOf, must, signUp, type Person } from '../support/caller.ts';
 import { eventually } from '../support/eventually.ts';
 import { startLoad, type Load } from '../support/load.ts';
 import { judge, settled, type Acked } from '../support/oracle.ts';
-import { startDaybook } from '../support/processes.ts';
+import { runDaybook } from '../support/processes.ts';
 import { startSystem, type System } from '../support/system.ts';
 
 const open: (() => Promise<unknown>)[] = [];
@@ -32,16 +32,6 @@ async function up(more: Partial<Parameters<typeof startSystem>[0]> = {}): Promis
   });
   open.push(running.discard);
   return running;
-}
-
-/** Runs a command to its end; answers with its exit code and what it said. */
-async function daybook(
-  args: readonly string[],
-  env: Readonly<Record<string, string>>,
-): Promise<Readonly<{ code: number | string; says: string }>> {
-  const command = startDaybook(args, env);
-  const code = await command.ended;
-  return { code, says: command.output() };
 }
 
 function loadOf(person: Person): Load {
@@ -73,7 +63,7 @@ describe('backup and restore', () => {
     const first = await up();
     const { person, load } = await underLoad(first);
     const backup = join(folder, 'backup');
-    const made = await daybook(['backup', backup, '--with-secrets'], { DAYBOOK_DATA: first.folder });
+    const made = await runDaybook(['backup', backup, '--with-secrets'], { DAYBOOK_DATA: first.folder });
     expect(made).toMatchObject({ code: 0 });
     await load.acknowledged(80);
     await load.stop();
@@ -81,15 +71,15 @@ describe('backup and restore', () => {
 
     // Over live data, and beside a Daybook that runs: refused, and nothing changed.
     const head = await headOf(first.databaseUrl);
-    const refused = await daybook(['restore', backup], { DAYBOOK_DATA: first.folder });
+    const refused = await runDaybook(['restore', backup], { DAYBOOK_DATA: first.folder });
     expect(refused.code).not.toBe(0);
     expect(refused.says).toContain('is running in');
     await first.stop();
-    const overData = await daybook(['restore', backup], { DAYBOOK_DATA: first.folder });
+    const overData = await runDaybook(['restore', backup], { DAYBOOK_DATA: first.folder });
     expect(overData.code).toBe(1);
     expect(overData.says).toContain('a restore never writes over any');
 
-    const restored = await daybook(['restore', backup], { DAYBOOK_DATA: other });
+    const restored = await runDaybook(['restore', backup], { DAYBOOK_DATA: other });
     expect(restored).toMatchObject({ code: 0 });
     const position = /up to position (\d{20})/.exec(restored.says)?.[1] ?? '';
     expect(position < head).toBe(true);
@@ -115,9 +105,9 @@ describe('backup and restore', () => {
     const first = await up();
     await signUp(callerOf(first.addresses));
     const backup = join(folder, 'backup');
-    expect(await daybook(['backup', backup], { DAYBOOK_DATA: first.folder })).toMatchObject({ code: 0 });
+    expect(await runDaybook(['backup', backup], { DAYBOOK_DATA: first.folder })).toMatchObject({ code: 0 });
     const other = join(folder, 'other');
-    const refused = await daybook(['restore', backup], { DAYBOOK_DATA: other });
+    const refused = await runDaybook(['restore', backup], { DAYBOOK_DATA: other });
     expect(refused.says).toContain('ENCRYPTION_KEY');
     expect(refused.code).toBe(1);
     expect(existsSync(other)).toBe(false);
@@ -155,14 +145,14 @@ describe('a log that lost its end', () => {
     await first.stop();
 
     // At the start: it is refused.
-    const refused = await daybook(['up', '--port', '0'], { DAYBOOK_DATA: first.folder });
+    const refused = await runDaybook(['up', '--port', '0'], { DAYBOOK_DATA: first.folder });
     expect(refused.code).toBe(1);
     expect(refused.says).toContain('The log ends before what its consumers took in');
 
-    const mended = await daybook(['recover'], { DAYBOOK_DATA: first.folder });
+    const mended = await runDaybook(['recover'], { DAYBOOK_DATA: first.folder });
     expect(mended.says).toContain(`agree up to position ${head}`);
     expect(mended).toMatchObject({ code: 0 });
-    expect((await daybook(['recover'], { DAYBOOK_DATA: first.folder })).says).toContain('nothing to mend');
+    expect((await runDaybook(['recover'], { DAYBOOK_DATA: first.folder })).says).toContain('nothing to mend');
 
     const second = await up({ folder: first.folder });
     await settled(second.databaseUrl, 90_000);

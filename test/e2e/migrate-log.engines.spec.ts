@@ -1,15 +1,12 @@
 import { afterEach, expect, test } from '@jest/globals';
-import { openShop } from '@daybook/cli/demo/shop/shop.ts';
 import { describeWithEngines } from '../engines/engine-suite.ts';
 import { startKafka } from '../engines/kafka.ts';
 import { startStandIn } from '../fakes/event-store-db/server.ts';
-import { mailsIn } from '../faults/kill-house.ts';
-import { callerOf, signUp } from '../support/caller.ts';
-import { startLoad, type Load } from '../support/load.ts';
-import { plantedOf } from '../support/oracle-secrets.ts';
-import { judge, settled, type Acked } from '../support/oracle.ts';
-import { startDaybook } from '../support/processes.ts';
-import { startSystem, type System } from '../support/system.ts';
+import { mailsIn } from '../support/mails.ts';
+import { startMoving } from '../support/moving.ts';
+import type { Acked } from '../support/oracle.ts';
+import { runDaybook } from '../support/processes.ts';
+import type { System } from '../support/system.ts';
 
 type Env = Readonly<Record<string, string>>;
 
@@ -18,64 +15,25 @@ afterEach(async () => {
   for (const close of closing.splice(0).toReversed()) await close();
 }, 60_000);
 
-async function daybook(
-  args: readonly string[],
-  env: Env,
-): Promise<Readonly<{ code: number | string; says: string }>> {
-  const command = startDaybook(args, env);
-  const code = await command.ended;
-  return { code, says: command.output() };
-}
-
 describeWithEngines('an installation with topics on Kafka', ['registry'], (registry) => {
   test('moves its log to EventStoreDB (stand-in) and back, and goes on', async () => {
-    const shop = await openShop({ seed: 7, slowMs: 50, elapsedMs: () => 0 });
     const [kafka, server] = await Promise.all([startKafka(), startStandIn()]);
     closing.push(
       () => kafka.stop(),
       () => server.stop(),
-      shop.close,
     );
     const onKafka = { KAFKA_BROKERS: kafka.url, SCHEMA_REGISTRY_URL: registry };
     const onBoth = { ...onKafka, EVENTSTORE_URL: server.url };
-    const first = await start(onKafka, {});
-    const { folder, addresses } = first;
-    const person = await signUp(callerOf(addresses));
-
-    async function start(
-      env: Env,
-      again: Partial<Parameters<typeof startSystem>[0]> = { folder, addresses },
-    ): Promise<System> {
-      const allowed = { OUTBOUND_ALLOW_HOSTS: shop.host, ...env };
-      const system = await startSystem({ mode: 'one process', env: allowed, ...again });
-      closing.push(system.discard);
-      return system;
-    }
-
-    async function work(meanwhile: () => Promise<unknown> = () => Promise.resolve()): Promise<Load> {
-      const page = (n: number): string => `${shop.url}/products/harbour-mug?n=${String(n)}`;
-      const load = startLoad({ person, page, pages: 4 });
-      await load.acknowledged(30);
-      await meanwhile();
-      await load.stop();
-      return load;
-    }
-
-    async function whole(system: System, env: Env, acked: readonly Acked[]): Promise<void> {
-      await settled(system.databaseUrl, 90_000, env);
-      const { databaseUrl } = system;
-      const [outside, planted] = [await mailsIn(folder), plantedOf(person)];
-      const output = system.output();
-      const republished = system !== first;
-      const found = await judge({ databaseUrl, env, acked, outside, planted, output, republished });
-      expect(found).toEqual([]);
-    }
+    const { first, folder, start, work, findings } = await startMoving(onKafka, { seed: 7, closing });
+    const whole = async (system: System, env: Env, acked: readonly Acked[]): Promise<void> => {
+      expect(await findings(system, env, acked, system !== first)).toEqual([]);
+    };
 
     const own = { DAYBOOK_DATA: folder, ...onBoth };
-    const migrate = (from: string, to: string, more: Env = {}): ReturnType<typeof daybook> =>
-      daybook(['migrate-log', '--from', from, '--to', to], { ...own, ...more });
+    const migrate = (from: string, to: string, more: Env = {}): ReturnType<typeof runDaybook> =>
+      runDaybook(['migrate-log', '--from', from, '--to', to], { ...own, ...more });
     const verified = async (env: Env): Promise<void> => {
-      const { code, says } = await daybook(['verify', 'topics'], { DAYBOOK_DATA: folder, ...env });
+      const { code, says } = await runDaybook(['verify', 'topics'], { DAYBOOK_DATA: folder, ...env });
       expect({ code, says }).toMatchObject({ code: 0, says: expect.stringContaining('Nothing is missing.') });
       expect(says).not.toMatch(/repeats|foreign|behind a later one/);
     };

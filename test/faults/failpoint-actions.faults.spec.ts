@@ -8,7 +8,8 @@ import { startLoad, type Load } from '../support/load.ts';
 import { leftBehind } from '../support/oracle-left-behind.ts';
 import { judge, settled } from '../support/oracle.ts';
 import { startSystem, type System } from '../support/system.ts';
-import { mailsIn, openKillHouse, type KillHouse } from './kill-house.ts';
+import { mailsIn } from '../support/mails.ts';
+import { openKillHouse, type KillHouse } from './kill-house.ts';
 
 let house: KillHouse;
 beforeAll(async () => {

@@ -1,6 +1,6 @@
 /** What the cases of the kill matrix share: one shop, one PostgreSQL, and a database of a system that ran already. */
 import { randomBytes } from 'node:crypto';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
@@ -159,10 +159,3 @@ export async function inDatabase(url: string, statement: string): Promise<void> 
 }
 
 const onServer = (statement: string): Promise<void> => inDatabase(serverUrl('postgres'), statement);
-
-/** Mails handed over, one name each: the file name stands for the effect's id. */
-export async function mailsIn(folder: string): Promise<readonly string[]> {
-  const index = await readFile(join(folder, 'mailbox', 'index.txt'), 'utf8').catch(() => '');
-  const lines = index.split('\n').filter((line) => line !== '');
-  return lines.map((line) => /\S+\.eml/.exec(line)?.[0] ?? line);
-}

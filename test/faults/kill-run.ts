@@ -12,7 +12,8 @@ import { judge, settled } from '../support/oracle.ts';
 import { startDaybook, type DaybookProcess } from '../support/processes.ts';
 import { readyLine, startSystem, type System } from '../support/system.ts';
 import { killCaseOf, type Command, type KillCase } from './kill-cases.ts';
-import { inDatabase, mailsIn, type KillHouse } from './kill-house.ts';
+import { mailsIn } from '../support/mails.ts';
+import { inDatabase, type KillHouse } from './kill-house.ts';
 import { startAlone, underLoad, type Scene } from './kill-stimuli.ts';
 
 /** What a death came to. */

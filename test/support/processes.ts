@@ -45,6 +45,16 @@ export function startDaybook(
   return startScript(join(root, 'cli/daybook.ts'), args, env, root);
 }
 
+/** Runs a command to its end; answers with its exit code, or the signal that ended it, and what it said. */
+export async function runDaybook(
+  args: readonly string[],
+  env: Readonly<Record<string, string>>,
+): Promise<Readonly<{ code: number | string; says: string }>> {
+  const command = startDaybook(args, env);
+  const code = await command.ended;
+  return { code, says: command.output() };
+}
+
 /** Starts any script in the same way. */
 export function startScript(
   script: string,

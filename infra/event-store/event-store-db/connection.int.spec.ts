@@ -1,48 +1,27 @@
-import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { beforeEach, describe, expect, test } from '@jest/globals';
 import type { EventStore } from '@daybook/kernel/ports/event-store.ts';
 import { collect, makeEvents, newStream } from '@daybook/test/contracts/event-store.subject.ts';
 import { follow } from '@daybook/test/contracts/event-store-read.clauses.ts';
 import type { Member } from '@daybook/test/fakes/event-store-db/cluster.ts';
-import {
-  startStandIn,
-  type StandIn,
-  type StandInOptions,
-} from '@daybook/test/fakes/event-store-db/server.ts';
+import type { StandIn } from '@daybook/test/fakes/event-store-db/server.ts';
 import { eventually } from '@daybook/test/support/eventually.ts';
 import { startProxy } from '@daybook/test/support/proxy.ts';
-import { eventStoreDb } from './event-store-db.ts';
+import { standIns } from './stand-ins.fixture.ts';
 
 describe('connections to EventStoreDB', () => {
+  const { started, open: openAt, closing } = standIns();
   let server: StandIn;
-  let closers: (() => Promise<void>)[];
 
   beforeEach(async () => {
-    closers = [];
     server = await started();
   });
 
-  afterEach(async () => {
-    for (const close of closers.reverse()) await close();
-  });
-
-  async function started(options: StandInOptions = {}): Promise<StandIn> {
-    const standIn = await startStandIn(options);
-    closers.push(() => standIn.stop());
-    return standIn;
-  }
-
-  function open(
-    url = server.url,
-    limits: Readonly<{ quietMs?: number; answerLimitMs?: number }> = {},
-  ): EventStore {
-    const store = eventStoreDb({ url, name: 'test', ...limits });
-    closers.push(() => store.close());
-    return store;
-  }
+  const open = (url = server.url, limits: Parameters<typeof openAt>[1] = {}): EventStore =>
+    openAt({ url }, limits);
 
   test('an append that is under way goes on where another store of the process is closed', async () => {
     const proxy = await startProxy(`postgres://127.0.0.1:${String(server.port)}/`);
-    closers.push(() => proxy.close());
+    closing(() => proxy.close());
     const store = open(`esdb://127.0.0.1:${new URL(proxy.url).port}?tls=false`);
     const other = open();
     const stream = newStream();

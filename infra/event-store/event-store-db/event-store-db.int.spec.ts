@@ -1,8 +1,8 @@
 import { inspect } from 'node:util';
-import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { beforeEach, describe, expect, test } from '@jest/globals';
 import type { EventStore } from '@daybook/kernel/ports/event-store.ts';
 import type { StreamName } from '@daybook/kernel/event.ts';
-import { EventStoreDBClient } from '@eventstore/db-client';
+import type { EventStoreDBClient } from '@eventstore/db-client';
 import {
   conflictOf,
   collect,
@@ -12,44 +12,26 @@ import {
   newStream,
 } from '@daybook/test/contracts/event-store.subject.ts';
 import { follow } from '@daybook/test/contracts/event-store-read.clauses.ts';
-import {
-  startStandIn,
-  type StandIn,
-  type StandInOptions,
-} from '@daybook/test/fakes/event-store-db/server.ts';
+import type { StandIn } from '@daybook/test/fakes/event-store-db/server.ts';
 import { eventually } from '@daybook/test/support/eventually.ts';
 import { startProxy, type Proxy } from '@daybook/test/support/proxy.ts';
 import { eventStoreDb } from './event-store-db.ts';
+import { standIns } from './stand-ins.fixture.ts';
 
 describe('event store in EventStoreDB', () => {
+  const { started, open: openAt, client: clientAt, closing } = standIns();
   let server: StandIn;
-  let closers: (() => Promise<void>)[];
 
   beforeEach(async () => {
-    closers = [];
     server = await started();
   });
 
-  afterEach(async () => {
-    for (const close of closers.reverse()) await close();
-  });
-
-  async function started(options: StandInOptions = {}): Promise<StandIn> {
-    const standIn = await startStandIn(options);
-    closers.push(() => standIn.stop());
-    return standIn;
-  }
-
-  function open(url = server.url, answerLimitMs = 30_000): EventStore {
-    const store = eventStoreDb({ url, name: 'test', answerLimitMs });
-    closers.push(() => store.close());
-    return store;
-  }
+  const open = (url = server.url, answerLimitMs = 30_000): EventStore => openAt({ url }, { answerLimitMs });
 
   /** The store behind a line that can be cut. */
   async function lined(answerLimitMs?: number): Promise<{ store: EventStore; proxy: Proxy }> {
     const proxy = await startProxy(`postgres://127.0.0.1:${String(server.port)}/`);
-    closers.push(() => proxy.close());
+    closing(() => proxy.close());
     return { store: open(`esdb://127.0.0.1:${new URL(proxy.url).port}?tls=false`, answerLimitMs), proxy };
   }
 
@@ -236,9 +218,5 @@ describe('event store in EventStoreDB', () => {
     await conflictOf(open().append(stream, 3, makeEvents(1)));
   });
 
-  function client(): EventStoreDBClient {
-    const own = EventStoreDBClient.connectionString(server.url);
-    closers.push(() => own.dispose());
-    return own;
-  }
+  const client = (): EventStoreDBClient => clientAt(server);
 });

@@ -1,8 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { Readable } from 'node:stream';
-import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
-import { EventStoreDBClient, jsonEvent } from '@eventstore/db-client';
-import type { EventStore } from '@daybook/kernel/ports/event-store.ts';
+import { describe, expect, test } from '@jest/globals';
+import { jsonEvent, type EventStoreDBClient } from '@eventstore/db-client';
 import {
   collect,
   conflictOf,
@@ -12,43 +11,12 @@ import {
 } from '@daybook/test/contracts/event-store.subject.ts';
 import { follow } from '@daybook/test/contracts/event-store-read.clauses.ts';
 import { noLeader, notReady, timedOut } from '@daybook/test/fakes/event-store-db/failures.ts';
-import {
-  startStandIn,
-  type StandIn,
-  type StandInOptions,
-} from '@daybook/test/fakes/event-store-db/server.ts';
 import { eventually } from '@daybook/test/support/eventually.ts';
-import { eventStoreDb } from './event-store-db.ts';
 import { moveIntoEventStoreDb } from './move-in.ts';
+import { standIns } from './stand-ins.fixture.ts';
 
 describe('what EventStoreDB answers', () => {
-  let closers: (() => Promise<void>)[];
-
-  beforeEach(() => {
-    closers = [];
-  });
-
-  afterEach(async () => {
-    for (const close of closers.reverse()) await close();
-  });
-
-  async function started(options: StandInOptions = {}): Promise<StandIn> {
-    const standIn = await startStandIn(options);
-    closers.push(() => standIn.stop());
-    return standIn;
-  }
-
-  function open({ url }: StandIn): EventStore {
-    const store = eventStoreDb({ url, name: 'test' });
-    closers.push(() => store.close());
-    return store;
-  }
-
-  function client({ url }: StandIn): EventStoreDBClient {
-    const own = EventStoreDBClient.connectionString(url);
-    closers.push(() => own.dispose());
-    return own;
-  }
+  const { started, open, client, closing } = standIns();
 
   test.each([
     ['event', { maxAppendBytes: 2 ** 26, maxEventBytes: 10_000 }, 20_000, 'at most 10000 bytes in one event'],
@@ -68,7 +36,7 @@ describe('what EventStoreDB answers', () => {
 
   test('an event that is too large to be moved is named, with the setting that bounds it', async () => {
     const moveIn = moveIntoEventStoreDb({ ...(await started({ maxEventBytes: 10_000 })), name: 'test' });
-    closers.push(() => moveIn.close());
+    closing(() => moveIn.close());
     const large = makeEvent({ text: 'x'.repeat(20_000) });
     const at = { stream: newStream(), revision: 0, recordedAt: new Date(0).toISOString() };
     const pages = [[{ ...large, ...at }]];
@@ -82,7 +50,7 @@ describe('what EventStoreDB answers', () => {
     const leader = await started();
     const follower = await started({ leader: { host: '127.0.0.1', port: leader.port } });
     const moveIn = moveIntoEventStoreDb({ ...follower, name: 'test' });
-    closers.push(() => moveIn.close());
+    closing(() => moveIn.close());
     await client(leader).tombstoneStream('$persistentsubscription-gone');
     await moveIn.expectNothingDeleted();
     await client(leader).tombstoneStream(newStream());
