@@ -45,7 +45,8 @@ export type RunProjectorOptions = ProjectorOptions &
  * 1. create the table of this version, and its checkpoints,
  * 2. where the version was never shown, or stood still so long that the topic may have been emptied meanwhile: fold the
  *    log itself up to its present end,
- * 3. where the version was never shown: let the view show it, once it has everything that the view shows today,
+ * 3. where the version was never shown: let the view show it, once it has everything that the view shows today (where
+ *    that became another build meanwhile, it begins again at 1),
  * 4. follow the topic as a member of the version's group, into the build that the version follows.
  *
  * Each step may be repeated. A death in 2 goes on at the checkpoints; the view shows the former version until 3, and old
@@ -104,7 +105,9 @@ async function prepare(
   // Stopped halfway it has to begin here again: the topic may not hold the rest.
   if (signal.aborted) return;
   await touchCheckpoints(database.pool, build.consumer);
-  if (shown === undefined || (await wasNeverShown(taking))) await show(taking);
+  if (shown !== undefined && !(await wasNeverShown(taking))) return;
+  // Somebody else was quicker, such as a rebuild: what is shown now may be what is wanted.
+  if ((await show(taking)) === 'moved on') await prepare(options, topic);
 }
 
 type Taking = Omit<RunProjectorOptions, 'topic'> &
@@ -133,22 +136,24 @@ async function wasNeverShown({ database, projection, build, shown }: Taking): Pr
   return recorded.some((one) => sameBuild(one, { ...projection, build: build.build }) && !one.everShown);
 }
 
-async function show(taking: Taking): Promise<void> {
+async function show(taking: Taking): Promise<'moved on' | undefined> {
   const { topics, topic, signal, log, build, refusals, shown } = taking;
   const partitionOf = partitionsOfTenants(topics, topic);
   while (!signal.aborted) {
-    const outcome = await switchReadModel({ ...taking, partitionOf });
+    const outcome = await switchReadModel({ ...taking, from: shown, partitionOf });
     if (outcome === 'shown') {
       log.info('A read model is shown.', {
         projection: build.projection.name,
         version: build.projection.version,
       });
       await dropOldBuilds(taking);
-      return;
+      return undefined;
     }
+    if (outcome === 'moved on') return outcome;
     if (outcome === 'set back') {
       throw refusedEvents(build, refusals, `Version ${String(shown?.version)} stays shown.`);
     }
     await takeIn(taking);
   }
+  return undefined;
 }

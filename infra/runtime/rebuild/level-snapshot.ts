@@ -5,7 +5,7 @@ import { lockCheckpoints, readCheckpoints, type Consumer } from '../checkpoints.
 import { isAsFar, targetOf } from './fold-target.ts';
 import { foldRest, type SwitchOptions } from './switch-read-model.ts';
 
-export type LevelSnapshotOptions = Omit<SwitchOptions, 'wakeups'> &
+export type LevelSnapshotOptions = Omit<SwitchOptions, 'from' | 'wakeups'> &
   Readonly<{
     /** Whose tables the build's are looked at beside. */
     shown: Consumer;

@@ -22,6 +22,7 @@ import {
   followedBuild,
   readModelBuild,
   recordedBuilds,
+  sameBuild,
   shownBuilds,
   type BuildNumber,
   type ReadModelBuild,
@@ -34,7 +35,7 @@ import { atLevel } from './level-snapshot.ts';
 import { takeRebuildLock, type RebuildLock } from './rebuild-lock.ts';
 import { refusedEvents } from './refused-events.ts';
 import { rowDifference, type RowDifference } from './row-difference.ts';
-import { switchReadModel } from './switch-read-model.ts';
+import { switchReadModel, type SwitchOptions } from './switch-read-model.ts';
 
 export type RebuildOptions = Readonly<{
   projection: AnyProjection;
@@ -103,32 +104,36 @@ const shortPass = 2_000;
  *    [rebuild.int.spec.ts "a death at rebuild.dropping leaves the new tables shown"].
  *
  * Up to 5 the former tables serve and move on, whatever becomes of the rebuild. Tenants that wait behind a parked event
- * there wait in the new tables at the same place.
+ * there wait in the new tables at the same place. Where the view shows another build by 5 than it did in 4, since another
+ * version was started, 4 comes again; a later version than this code has stays shown.
  * @throws `maintenance-refused` where somebody else rebuilds it or there is nothing to rebuild · `configuration-invalid`
  *   for an event that cannot be taken in, with nothing changed · `aborted` · `unavailable` · `timeout`
  */
 export function rebuild(options: RebuildOptions & Readonly<{ dryRun?: boolean }>): Promise<RebuildReport> {
   return withRebuildLock(options, async (lock) => {
     const { projection, database, dryRun = false } = options;
-    const from = await expectShown(options);
-    const { build, resumed } = await beginBuild(options, from, dryRun);
+    const { build, resumed } = await beginBuild(options, await expectShown(options), dryRun);
     const to = { version: projection.version, build: build.build };
     const refusals = new Map<string, Refusal>();
     // What a rebuild before could not take in is tried again: it is taken in now, or named.
     const events = await foldToLevel(options, build, () => targetAnew(options), refusals);
-    const difference = await compared(options, build, from, refusals);
-    const { length: heldBack } = (await readCheckpoints(database.pool, build.consumer)).flatMap(
-      ({ holds }) => [...holds],
-    );
-    const report = { from, to, resumed, events, difference, heldBack };
-    await lock.confirm();
-    if (dryRun) {
-      await dropOldBuilds({ ...options, only: [to] });
-      return { ...report, switched: false, dropped: [] };
+    for (;;) {
+      const from = await expectShown(options);
+      const difference = await compared(options, build, from, refusals);
+      if (difference === 'moved on') continue;
+      const { length: heldBack } = (await readCheckpoints(database.pool, build.consumer)).flatMap(
+        ({ holds }) => [...holds],
+      );
+      const report = { from, to, resumed, events, difference, heldBack };
+      await lock.confirm();
+      if (dryRun) {
+        await dropOldBuilds({ ...options, only: [to] });
+        return { ...report, switched: false, dropped: [] };
+      }
+      if ((await untilShown(options, { build, from, refusals })) === 'moved on') continue;
+      const dropped = await dropOldBuilds({ ...options, database, unfinished: true });
+      return { ...report, switched: true, dropped };
     }
-    await untilShown(options, build, refusals);
-    const dropped = await dropOldBuilds({ ...options, database, unfinished: true });
-    return { ...report, switched: true, dropped };
   });
 }
 
@@ -158,8 +163,10 @@ export function rollBack(
     const refusals = new Map<string, Refusal>();
     const events = await foldToLevel(options, target, () => targetAtShown(options, target), refusals);
     await lock.confirm();
-    await untilShown(options, target, refusals);
-    return { from: { version, build }, to: previous, events };
+    const from = { version, build };
+    if ((await untilShown(options, { build: target, from, refusals })) === 'moved on')
+      throw refused(projection, 'shows other tables by now than those that you would leave: look again.');
+    return { from, to: previous, events };
   });
 }
 
@@ -317,15 +324,17 @@ function fractionOf(from: Position, at: Position, to: Position): number | null {
   return Number.isFinite(fraction) ? Math.min(1, Math.max(0, fraction)) : null;
 }
 
+/** Compares with what is shown, as far as it still is: other tables may stand still, and are never level again. */
 async function compared(
   options: RebuildOptions,
   build: ReadModelBuild,
-  { version, build: number }: BuildNumber,
+  from: BuildNumber,
   refusals: Map<string, Refusal>,
-): Promise<RowDifference> {
+): Promise<RowDifference | 'moved on'> {
   const { projection, topics, topic } = options;
-  const shown = projectionConsumer({ ...projection, version }, number);
-  const before = tableName({ ...projection, version }, number);
+  const { version } = from;
+  const shown = projectionConsumer({ ...projection, version }, from.build);
+  const before = tableName({ ...projection, version }, from.build);
   const partitionOf = partitionsOfTenants(topics, topic);
   for (;;) {
     const difference = await atLevel({ ...options, build, shown, refusals, partitionOf }, (client) =>
@@ -338,15 +347,16 @@ async function compared(
       return undefined;
     });
     if (difference !== undefined) return difference;
+    if (!sameBuild(await shownOf(options), from)) return 'moved on';
     await foldToLevel(options, build, () => targetAtShown(options, build), refusals);
   }
 }
 
+/** Switches to a build, as long as the view shows what it showed when that was decided. */
 async function untilShown(
   options: RebuildOptions,
-  build: ReadModelBuild,
-  refusals: Map<string, Refusal>,
-): Promise<void> {
+  { build, from, refusals }: Pick<SwitchOptions, 'build' | 'refusals'> & Readonly<{ from: BuildNumber }>,
+): Promise<'shown' | 'moved on'> {
   const { database, projection, topics, topic } = options;
   const partitionOf = partitionsOfTenants(topics, topic);
   /** What is shown, and what the version follows, where that is another one. */
@@ -355,8 +365,8 @@ async function untilShown(
     return targetAtShown(options, build, [await ofVersion(database, followed.consumer)]);
   };
   for (let fruitless = 0; fruitless < mostFruitless;) {
-    const outcome = await switchReadModel({ ...options, build, partitionOf, refusals });
-    if (outcome === 'shown') return;
+    const outcome = await switchReadModel({ ...options, build, from, partitionOf, refusals });
+    if (outcome === 'shown' || outcome === 'moved on') return outcome;
     if (outcome === 'set back' && refusals.size > 0) throw refusedEvents(build, refusals, goesOn);
     // Set back by what was refused at another time: it is tried again, which names it where it is refused still.
     const missing = outcome === 'set back' ? () => targetAnew(options) : target;

@@ -18,13 +18,22 @@ import { checkpointChannel } from '../projector.ts';
 import { readModelRows } from '../read-model-rows.ts';
 import { lockProjection, showBuild } from '../read-models.ts';
 import type { PartitionOf } from '../tenant-partitions.ts';
-import { followedBuild, sameBuild, shownBuilds, type ReadModelBuild, type ShownBuilds } from './builds.ts';
+import {
+  followedBuild,
+  sameBuild,
+  shownBuilds,
+  type BuildNumber,
+  type ReadModelBuild,
+  type ShownBuilds,
+} from './builds.ts';
 import { foldPass, WriteRefused } from './fold-pass.ts';
 import { isAsFar, isLevel, targetOf, type OfVersion, type Refusal } from './fold-target.ts';
 import { skippedEvents } from './skipped-events.ts';
 
 export type SwitchOptions = Readonly<{
   build: ReadModelBuild;
+  /** What the view shows as far as the caller knows; undefined for nothing. */
+  from: BuildNumber | undefined;
   eventStore: EventStore;
   database: Database;
   wakeups: Pick<Wakeups, 'notify'>;
@@ -36,9 +45,10 @@ export type SwitchOptions = Readonly<{
 
 /**
  * `shown`: the view shows the build · `behind`: too much is missing to take in while others wait · `set back`: some
- * tenant would lose what the view shows of it today. Nothing has changed in the last two.
+ * tenant would lose what the view shows of it today · `moved on`: the view shows another build by now than the caller
+ * knows. Nothing has changed in the last three.
  */
-export type SwitchOutcome = 'shown' | 'behind' | 'set back';
+export type SwitchOutcome = 'shown' | 'behind' | 'set back' | 'moved on';
 
 /** The first wait for locks; each further try waits twice as long, up to longer than any query may take. */
 const firstWaitMs = 250;
@@ -91,13 +101,14 @@ async function switchWithin(
   options: SwitchOptions,
   waitMs: number,
 ): Promise<SwitchOutcome> {
-  const { build } = options;
+  const { build, from } = options;
   const { name, version } = build.projection;
   await client.query(`set local lock_timeout = ${String(waitMs)}`);
   await lockProjection(client, build.projection);
   const shown = await shownBuilds(client, name);
   const own = { version, build: build.build };
   if (sameBuild(shown, own)) return 'shown';
+  if (from === undefined ? shown !== undefined : !sameBuild(shown, from)) return 'moved on';
   const followed = await followedBuild(client, build.projection);
   const others = othersOf(build, shown, followed);
   const outcome = await levelled(client, options, others);
@@ -146,7 +157,7 @@ async function levelled(
 /** Takes in what is missing up to a target, within a transaction; false, with some of it done, where it is much. */
 export async function foldRest(
   client: pg.PoolClient,
-  { build, eventStore, partitionOf, refusals, signal }: Omit<SwitchOptions, 'wakeups' | 'database'>,
+  { build, eventStore, partitionOf, refusals, signal }: Omit<SwitchOptions, 'from' | 'wakeups' | 'database'>,
   target: readonly Checkpoint[],
 ): Promise<boolean> {
   const rows = readModelRows(build);
