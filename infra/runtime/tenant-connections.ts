@@ -45,9 +45,8 @@ const mostUnderWay = 32;
 export function tenantConnections(pool: pg.Pool): Readonly<{ run: RunStatement; close(): void }> {
   const lanes: Lane[] = [];
   const nameOf = statementNames();
-  /** Connections that are asked of the pool. */
-  let opening = 0;
-  let opened: Promise<unknown> = Promise.resolve();
+  /** Connections that are asked of the pool, until they are here. */
+  const opening = new Set<Promise<Lane>>();
 
   /** The least busy of the lanes that are not held up. Where there are too few, another one. */
   async function laneForNext(): Promise<Lane> {
@@ -65,28 +64,26 @@ export function tenantConnections(pool: pg.Pool): Readonly<{ run: RunStatement; 
       const best = leastBusy(flowing);
       if (needsAnother(flowing.length, best)) return open();
       if (best !== null) return best;
-      if (opening === 0) return leastBusy(lanes) ?? open();
-      await opened.catch((error: unknown) => {
+      if (opening.size === 0) return leastBusy(lanes) ?? open();
+      await Promise.race(opening).catch((error: unknown) => {
         failure = error as Error;
       });
     }
   }
 
   function needsAnother(flowing: number, best: Lane | null): boolean {
-    if (lanes.length + opening >= pool.options.max || best?.underWay === 0) return false;
-    const few = flowing + opening < usualLanes;
+    if (lanes.length + opening.size >= pool.options.max || best?.underWay === 0) return false;
+    const few = flowing + opening.size < usualLanes;
     const crowded = best === null || best.underWay >= mostUnderWay;
-    return few || (crowded && opening === 0);
+    return few || (crowded && opening.size === 0);
   }
 
   function open(): Promise<Lane> {
-    opening += 1;
-    const lane = connected().finally(() => {
-      opening -= 1;
-    });
-    opened = lane;
+    // Out of the set before anybody hears of it: who waits for the next one never waits for one that is over.
+    const lane = connected().finally(() => opening.delete(lane));
+    opening.add(lane);
     // Told to whoever opens and to whoever waits, if anybody does.
-    opened.catch(() => undefined);
+    lane.catch(() => undefined);
     return lane;
   }
 
