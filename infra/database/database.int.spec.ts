@@ -1,11 +1,14 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { DaybookError, isDaybookError } from '@daybook/kernel/errors.ts';
+import { makeEvents, newStream } from '@daybook/test/contracts/event-store.subject.ts';
 import { freshDatabase } from '@daybook/test/support/postgres.ts';
 import { startProxy } from '@daybook/test/support/proxy.ts';
 import { silentLog } from '@daybook/test/support/silent-log.ts';
+import { postgresEventStore } from '../event-store/postgres.ts';
 import { migrate, pendingMigrations } from './migrate.ts';
 import { queryRole } from '../runtime/read-models.ts';
 import { openDatabase, instant, translateDatabaseError, withoutSettings, type Database } from './database.ts';
+import { memoryWakeups } from './wakeups.ts';
 
 let fresh: Awaited<ReturnType<typeof freshDatabase>>;
 let database: Database;
@@ -81,6 +84,27 @@ describe('a database', () => {
     client.release(true);
     expect((await other.pool.query('select 1 as one')).rows).toEqual([{ one: 1 }]);
     await other.close();
+  });
+
+  test('leaves a server that takes no writes any more, as after a failover', async () => {
+    const { database: failing, drop } = await freshDatabase({ poolSize: 1 });
+    const store = postgresEventStore({ database: failing, wakeups: memoryWakeups(), log: silentLog });
+    const setting = `database ${new URL(failing.url).pathname.slice(1)} set default_transaction_read_only`;
+    const write = (): Promise<unknown> =>
+      failing.transaction((client) => client.query('create table runtime.written ()'));
+    const append = (): Promise<unknown> => store.append(newStream(), 'no-stream', makeEvents(1));
+    await database.pool.query(`alter ${setting} = on`);
+    for (const work of [write, append])
+      await expect(work()).rejects.toMatchObject({ code: 'unavailable', retry: 'later' });
+    await database.pool.query(`alter ${setting} = off`);
+    for (const work of [write, append]) await work();
+    await store.close();
+    await drop();
+  });
+
+  test('lets the server end the sessions of a machine that is gone', async () => {
+    const { rows } = await database.pool.query<{ tcp_keepalives_idle: string }>('show tcp_keepalives_idle');
+    expect(rows).toEqual([{ tcp_keepalives_idle: '30' }]);
   });
 
   test('keeps role, time zone and name of its own, whatever the URL says of settings', async () => {

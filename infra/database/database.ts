@@ -87,6 +87,8 @@ export function openDatabase(options: DatabaseOptions): Database {
     '-c timezone=UTC',
     `-c statement_timeout=${String(statementTimeoutMs)}`,
     '-c idle_in_transaction_session_timeout=60000',
+    // A process whose machine is gone leaves nothing behind for longer than a minute, session locks above all.
+    '-c tcp_keepalives_idle=30 -c tcp_keepalives_interval=10 -c tcp_keepalives_count=3',
     ...(options.role === undefined ? [] : [`-c role=${options.role}`]),
     ...Object.entries(options.settings ?? {}).map(([name, value]) => `-c ${name}=${value}`),
   ];
@@ -156,13 +158,15 @@ async function transaction<T>(pool: pg.Pool, work: (client: pg.PoolClient) => Pr
     await client.query('commit');
     return result;
   } catch (error) {
-    // A server that did not answer in time is not asked again: closing the connection rolls back as well.
-    broken = isUnanswered(error)
-      ? true
-      : await client.query('rollback').then(
-          () => false,
-          () => true,
-        );
+    // A server that did not answer in time, or that takes no writes, is not asked again: closing the connection rolls
+    // back as well.
+    broken =
+      isUnanswered(error) || isReadOnly(error)
+        ? true
+        : await client.query('rollback').then(
+            () => false,
+            () => true,
+          );
     throw stage === 'commit' || isDriverError(error) ? translateDatabaseError(error, stage) : error;
   } finally {
     client.release(broken);
@@ -171,6 +175,8 @@ async function transaction<T>(pool: pg.Pool, work: (client: pg.PoolClient) => Pr
 
 /** https://www.postgresql.org/docs/current/errcodes-appendix.html */
 const passing: Readonly<Record<string, 'now' | 'later'>> = {
+  // After a failover, by a connection to what is a replica by now.
+  '25006': 'later',
   '40001': 'now',
   '40P01': 'now',
   '55P03': 'later',
@@ -247,6 +253,11 @@ export function isDriverError(error: unknown): boolean {
     error instanceof pg.DatabaseError ||
     (Error.isError(error) && (isConnectionError(error) || isUnanswered(error)))
   );
+}
+
+/** Whether a write met a server that only reads: another connection may lead to one that writes. */
+export function isReadOnly(error: unknown): boolean {
+  return error instanceof pg.DatabaseError && error.code === '25006';
 }
 
 /** What pg says, without a code, where `query_timeout` is over. */

@@ -1,7 +1,7 @@
 import pg from 'pg';
 import { DaybookError } from '@daybook/kernel/errors.ts';
 import type { Log } from '@daybook/kernel/ports/outside.ts';
-import { openDatabase, translateDatabaseError } from '../database/database.ts';
+import { isReadOnly, openDatabase, translateDatabaseError } from '../database/database.ts';
 import { failpoint, underWay } from '../failpoints/failpoint.ts';
 import type { AppendRequest } from './append-request.ts';
 import { appendStatement, toOutcomes, type AppendRow } from './append-statement.ts';
@@ -59,8 +59,8 @@ export function openGroupWriter(options: { url: string; answerLimitMs: number; l
       failure = error;
       throw translateAppendError(error);
     } finally {
-      // A connection that did not answer in time may still be at work: it is closed, not reused.
-      client.release(failure !== undefined && !isRefusal(failure));
+      // A connection that did not answer in time may still be at work, and one to a server that only reads is of no use.
+      client.release(failure !== undefined && (!isRefusal(failure) || isReadOnly(failure)));
     }
   }
 
