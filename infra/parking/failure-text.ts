@@ -10,17 +10,22 @@ const mostText = 400;
  * of a thrown error its place in the code is told, never what else it carries.
  */
 export function failureText(error: unknown): string {
-  if (isDaybookError(error)) return redactText(`${error.code}: ${error.message}`);
+  if (isDaybookError(error)) return redactText(`${error.code}: ${plain(error.message)}`);
   return `failed: ${thrownText(error)}`;
 }
 
 /** Kind, message and place of something thrown, in one line. */
 export function thrownText(error: unknown): string {
   if (!(error instanceof Error)) return 'something that is no error';
-  const message = redactText(error.message.replaceAll(/\s+/g, ' '));
+  const message = redactText(plain(error.message));
   const shown = message.length > mostText ? `${message.slice(0, mostText)}…` : message;
   const place = placeOf(error);
   return `${error.name}: ${shown}${place === undefined ? '' : ` (${place})`}`;
+}
+
+/** In one line, and storable: PostgreSQL takes no NUL. */
+function plain(text: string): string {
+  return text.replaceAll(/[\s\p{Cc}]+/gu, ' ');
 }
 
 /** File and line of the first frame that is not of a package or of Node. */

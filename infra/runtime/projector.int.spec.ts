@@ -46,6 +46,7 @@ const counters = defineProjection<Counted, CounterRow, 'counter'>({
   evolve: (row, event) => {
     if (event.type === 'Cleared') return null;
     if (event.data.by === 666) throw new Error('a bug');
+    if (event.data.by === 667) throw new Error('a bug\0of bytes');
     const total = (row?.total ?? 0) + event.data.by;
     return {
       counter: event.data.counter,
@@ -271,6 +272,7 @@ describe('a projector', () => {
 describe('a message that cannot be handled', () => {
   const poisons: [string, readonly RecordedEvent[]][] = [
     ['whose fold throws', counted(1, 'a', { by: 666 })],
+    ['whose fold throws what PostgreSQL refuses', counted(1, 'a', { by: 667 })],
     ['whose row PostgreSQL refuses', counted(1, 'a', { counter: 'nul\u0000' })],
     ['whose number is too large', counted(1, 'a', { by: 2 ** 40 })],
   ];
