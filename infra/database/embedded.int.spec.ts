@@ -1,6 +1,7 @@
 import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { createServer, type AddressInfo } from 'node:net';
+import { createServer, type AddressInfo, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -65,6 +66,37 @@ test('a server whose killed forerunner has not left yet waits for it', async () 
     await (await second).stop();
   } finally {
     await client.end().catch(() => undefined);
+    await rm(folder, { recursive: true, force: true });
+  }
+}, 60_000);
+
+test('a port that somebody else takes first is left to them; one that was asked for is told of', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'daybook-embedded-'));
+  const listening = async (): Promise<[Server, number]> => {
+    const server = createServer().listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    return [server, (server.address() as AddressInfo).port];
+  };
+  const [other, taken] = await listening();
+  let asked = 0;
+  try {
+    const options = { folder, log: silentLog };
+    await expect(startEmbeddedPostgres({ ...options, port: taken })).rejects.toMatchObject({
+      code: 'unavailable',
+      message: expect.stringContaining('Address already in use'),
+    });
+    const freePort = async (): Promise<number> => {
+      if ((asked += 1) === 1) return taken;
+      const [free, port] = await listening();
+      free.close();
+      return port;
+    };
+    const server = await startEmbeddedPostgres({ ...options, freePort });
+    expect(await query(server.url, 'select 1 as one')).toEqual([{ one: 1 }]);
+    expect(asked).toBeGreaterThan(1);
+    await server.stop();
+  } finally {
+    other.close();
     await rm(folder, { recursive: true, force: true });
   }
 }, 60_000);

@@ -27,6 +27,8 @@ export type EmbeddedOptions = Readonly<{
   log: Log;
   /** Loopback port. Default: any free one. */
   port?: number;
+  /** Finds a free one; somebody else may take it before the server does, and another is asked for. Default: the system. */
+  freePort?: () => Promise<number>;
   /** Server settings beside ours, such as `{ fsync: 'off' }` for tests. */
   settings?: Readonly<Record<string, string>>;
 }>;
@@ -54,10 +56,16 @@ export async function startEmbeddedPostgres(options: EmbeddedOptions): Promise<E
   return startOnceFree(runner, data, password, options);
 }
 
-/** Between two tries while backends of a killed server still hold its shared memory. */
+/** Between two tries while backends of a killed server still hold its shared memory, or somebody else took the port. */
 const stillHeldMs = 100;
 
-/** A killed server's backends leave when they notice: a busy machine takes its time about that. */
+/** What only stands in the way for a moment. */
+type InTheWay = 'shared memory' | 'port';
+
+/**
+ * A killed server's backends leave when they notice: a busy machine takes its time about that. Of ports that the system
+ * chooses there are others.
+ */
 async function startOnceFree(
   runner: Runner,
   data: string,
@@ -69,9 +77,11 @@ async function startOnceFree(
     try {
       return await start(runner, data, password, options);
     } catch (error) {
-      const held = error instanceof DaybookError && error.fields['sharedMemoryHeld'] === true;
-      if (!held || performance.now() > deadline) throw error;
-      if (tries === 1) options.log.info('A killed PostgreSQL has not left yet and is waited for.');
+      const inTheWay = error instanceof DaybookError ? error.fields['inTheWay'] : undefined;
+      const passes = inTheWay === 'shared memory' || (inTheWay === 'port' && options.port === undefined);
+      if (!passes || performance.now() > deadline) throw error;
+      if (tries === 1 && inTheWay === 'shared memory')
+        options.log.info('A killed PostgreSQL has not left yet and is waited for.');
       await new Promise((wake) => setTimeout(wake, stillHeldMs));
     }
   }
@@ -141,7 +151,7 @@ async function start(
   password: string,
   options: EmbeddedOptions,
 ): Promise<EmbeddedPostgres> {
-  const port = options.port ?? (await freePort());
+  const port = options.port ?? (await (options.freePort ?? freePort)());
   const settings = {
     listen_addresses: '127.0.0.1',
     port: String(port),
@@ -183,8 +193,12 @@ function ready(child: ChildProcess, log: Log): Promise<void> {
       if (error === undefined) done();
       else fail(error);
     };
-    const failure = (message: string, cause?: unknown, sharedMemoryHeld = false): DaybookError =>
-      new DaybookError('unavailable', message, { retry: 'later', cause, fields: { sharedMemoryHeld } });
+    const failure = (message: string, cause?: unknown, inTheWay?: InTheWay): DaybookError =>
+      new DaybookError('unavailable', message, {
+        retry: 'later',
+        cause,
+        ...(inTheWay === undefined ? {} : { fields: { inTheWay } }),
+      });
     const timer = setTimeout(() => {
       give(failure('The embedded PostgreSQL did not come up in time.'));
     }, silenceLimitMs);
@@ -193,9 +207,12 @@ function ready(child: ChildProcess, log: Log): Promise<void> {
     });
     child.on('exit', (code) => {
       // https://www.postgresql.org/docs/current/server-shutdown.html: after SIGKILL of the postmaster.
-      const held = output.includes('pre-existing shared memory block');
-      if (held) {
-        give(failure('A killed PostgreSQL has not left yet.', undefined, held));
+      if (output.includes('pre-existing shared memory block')) {
+        give(failure('A killed PostgreSQL has not left yet.', undefined, 'shared memory'));
+        return;
+      }
+      if (output.includes('could not create any TCP/IP sockets')) {
+        give(failure(`The embedded PostgreSQL has no port: ${portWords(output)}`, undefined, 'port'));
         return;
       }
       log.error('The embedded PostgreSQL ended while starting.', {
@@ -210,6 +227,11 @@ function ready(child: ChildProcess, log: Log): Promise<void> {
       if (output.includes('database system is ready to accept connections')) give();
     });
   });
+}
+
+/** What the server says of the address, rather than its last line. */
+function portWords(text: string): string {
+  return /could not bind [^\n]*/.exec(text)?.[0] ?? lastLine(text);
 }
 
 function lastLine(text: string): string {
