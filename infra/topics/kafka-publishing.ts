@@ -49,7 +49,7 @@ export function kafkaPublishing(
   async function write(topic: string, messages: readonly KafkaRecord[]): Promise<void> {
     await failpoint('topics.publishing');
     await guard?.expectWhole(topic);
-    const used = (connected ??= open());
+    const used = (connected ??= open().then(closedOnce));
     try {
       const producer = await used;
       for (const some of requests(messages)) {
@@ -104,6 +104,12 @@ export function kafkaPublishing(
       await renounce(connected);
     },
   };
+}
+
+/** Each topic whose request failed gives the producer up: librdkafka never answers a second goodbye. */
+function closedOnce(producer: KafkaProducer): KafkaProducer {
+  let closing: Promise<void> | undefined;
+  return { ...producer, close: () => (closing ??= producer.close()) };
 }
 
 function recordOf({ key, value, headers }: OutMessage, partitions: number): KafkaRecord {
