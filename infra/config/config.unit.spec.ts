@@ -121,7 +121,7 @@ describe('loadConfig', () => {
   test('reports all problems together, by variable, without any value', () => {
     const problems = problemsOf({
       PORT: 'eighty-planted',
-      DB_POOL_SIZE: '0',
+      DB_POOL_SIZE: '2',
       DATABASE_URL: 'mysql://planted',
       CORS_ORIGIN: '*',
       ACCESS_TOKEN_EXPIRY: 'soon-planted',

@@ -36,9 +36,10 @@ export const databaseSettings = z.object({
     about: 'PostgreSQL to use. Without it an embedded one runs in the data folder.',
     secret: 'theirs',
   }),
-  poolSize: variable(wholeNumber(1, 500).default(10), {
+  // Two folds of the log hold a connection each and need another one to work with.
+  poolSize: variable(wholeNumber(3, 500).default(10), {
     name: 'DB_POOL_SIZE',
-    about: 'Connections each process may hold.',
+    about: 'Connections each process may hold, at least 3.',
   }),
   statementTimeoutMs: variable(duration('s').default(30_000), {
     name: 'DB_STATEMENT_TIMEOUT',
