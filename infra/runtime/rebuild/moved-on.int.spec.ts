@@ -115,3 +115,29 @@ describe('a view that shows something else by the time', () => {
     expect(await shown()).toEqual({ version: 2, build: 1 });
   });
 });
+
+describe('tables that stand still', () => {
+  const died = { nth: 1, does: () => Promise.reject(new Error('died')) };
+
+  test('those of a version that was gone back to, ahead of which a rebuild died, are compared with all the same', async () => {
+    const former = await running();
+    await former.stop();
+    await running(2);
+    await house.rollBack();
+    await house.happen(6_000);
+    await house.settled(things({ version: 2 }), 'read.test_things_v2');
+    disarm.push(onFailpoint('readModel.showing', died));
+    await expect(house.rebuild(things({ version: 2 }))).rejects.toThrow('died');
+    const report = await house.rebuild(things({ version: 2 }));
+    expect(report).toMatchObject({ from: { version: 1, build: 1 }, resumed: false, switched: true });
+    await house.settled();
+  });
+
+  test('those that have more than the log: the rebuild says so', async () => {
+    const former = await running();
+    await former.stop();
+    const { pool } = house.opened.database;
+    await pool.query(`update runtime.checkpoints set position = '9' || substr(position, 2)`);
+    await expect(house.rebuild()).rejects.toMatchObject({ code: 'log-mismatch' });
+  });
+});

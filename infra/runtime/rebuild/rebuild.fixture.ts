@@ -85,8 +85,8 @@ export type House = Readonly<{
   shown: (relation?: string) => Promise<readonly Record<string, unknown>[]>;
   /** Rows as the log has them, by folding all of it. */
   folded: (projection?: AnyProjection) => Promise<readonly Record<string, unknown>[]>;
-  /** Waits until the view shows what the log has. */
-  settled: (projection?: AnyProjection) => Promise<void>;
+  /** Waits until the view, or a table, shows what the log has. */
+  settled: (projection?: AnyProjection, relation?: string) => Promise<void>;
   /** Tables of the read model, in order. */
   tables: () => Promise<readonly string[]>;
   close: () => Promise<void>;
@@ -196,10 +196,10 @@ export async function openHouse(): Promise<House> {
         .filter((row) => row !== null)
         .sort((one, other) => (textOf(one) < textOf(other) ? -1 : 1));
     },
-    settled: (projection = things()) =>
+    settled: (projection = things(), relation = 'read.test_things') =>
       eventually(
         async () => {
-          expect(await house.shown()).toEqual(await house.folded(projection));
+          expect(await house.shown(relation)).toEqual(await house.folded(projection));
         },
         {
           withinMs: 30_000,

@@ -26,11 +26,20 @@ import {
   shownBuilds,
   type BuildNumber,
   type ReadModelBuild,
+  type RecordedBuild,
   type ShownBuilds,
 } from './builds.ts';
 import { dropOldBuilds } from './drop-builds.ts';
 import { WriteRefused } from './fold-pass.ts';
-import { endOf, startOf, targetOf, type FoldTarget, type OfVersion, type Refusal } from './fold-target.ts';
+import {
+  endOf,
+  isAsFar,
+  startOf,
+  targetOf,
+  type FoldTarget,
+  type OfVersion,
+  type Refusal,
+} from './fold-target.ts';
 import { atLevel } from './level-snapshot.ts';
 import { takeRebuildLock, type RebuildLock } from './rebuild-lock.ts';
 import { refusedEvents } from './refused-events.ts';
@@ -230,14 +239,19 @@ async function beginBuild(
       `has a rebuild that was interrupted (build ${String(interrupted.build)}), and a dry run leaves that alone. Run "daybook rebuild ${projection.name}" to finish it, then try again. Nothing was changed.`,
     );
   }
-  const left = unfinished.find((one) => one.fingerprint === fingerprint);
+  const serving = await readCheckpoints(pool, projectionConsumer({ ...projection, ...shown }, shown.build));
+  let left: RecordedBuild | undefined;
+  for (const one of unfinished) {
+    const own = await readCheckpoints(pool, projectionConsumer(projection, one.build));
+    // One that is ahead of what is shown, as it was to be level with another version too, is never level with that again.
+    if (one.fingerprint === fingerprint && isAsFar(serving, own)) left = one;
+  }
   const others = unfinished.filter((one) => one !== left);
   if (others.length > 0) await dropOldBuilds({ ...options, only: others });
   const build =
     left === undefined
       ? await makeBuild(database, projection, fingerprint)
       : readModelBuild(projection, left.build);
-  const serving = await readCheckpoints(pool, projectionConsumer({ ...projection, ...shown }, shown.build));
   await ensureCheckpoints(pool, build.consumer, serving.length, beginning);
   return { build, resumed: left !== undefined };
 }
@@ -336,20 +350,21 @@ async function compared(
   const shown = projectionConsumer({ ...projection, version }, from.build);
   const before = tableName({ ...projection, version }, from.build);
   const partitionOf = partitionsOfTenants(topics, topic);
-  for (;;) {
+  for (let fruitless = 0; fruitless < mostFruitless;) {
     const difference = await atLevel({ ...options, build, shown, refusals, partitionOf }, (client) =>
       rowDifference(client, before, build.table),
     ).catch((error: unknown) => {
       if (options.signal.aborted) throw stopped();
       // An event that the database refuses, come meanwhile: the fold names it.
-      if (error instanceof WriteRefused) return undefined;
-      if (!isDaybookError(error) || error.retry !== 'later') throw error;
-      return undefined;
+      if (error instanceof WriteRefused || (isDaybookError(error) && error.retry === 'later')) return null;
+      throw error;
     });
-    if (difference !== undefined) return difference;
+    if (difference !== undefined && difference !== null) return difference;
     if (!sameBuild(await shownOf(options), from)) return 'moved on';
-    await foldToLevel(options, build, () => targetAtShown(options, build), refusals);
+    const events = await foldToLevel(options, build, () => targetAtShown(options, build), refusals);
+    fruitless = events === 0 && difference === undefined ? fruitless + 1 : 0;
   }
+  throw logHasLess(projection);
 }
 
 /** Switches to a build, as long as the view shows what it showed when that was decided. */
@@ -373,9 +388,13 @@ async function untilShown(
     const events = await foldToLevel(options, build, missing, refusals);
     fruitless = events === 0 || outcome === 'set back' ? fruitless + 1 : 0;
   }
-  throw new DaybookError(
+  throw logHasLess(projection);
+}
+
+function logHasLess({ name }: AnyProjection): DaybookError {
+  return new DaybookError(
     'log-mismatch',
-    `The log has less than the tables of ${projection.name} that serve: it was restored, or it lost its end. ${goesOn}`,
-    { fields: { projection: projection.name } },
+    `The log has less than the tables of ${name} that serve: it was restored, or it lost its end. ${goesOn}`,
+    { fields: { projection: name } },
   );
 }
