@@ -23,6 +23,8 @@ export type ProjectFromStoreOptions = Readonly<{
   partitionOf: PartitionOf;
   /** Where to end, asked anew where the fold has to begin again. Default: the present end of the log. */
   target?: () => Promise<FoldTarget>;
+  /** Asked where somebody else moved a checkpoint: whether to begin again. Default: always. */
+  isNeeded?: () => Promise<boolean>;
   /** Events that cannot be taken in, by tenant; those that are met are added. Default: none known. */
   refusals?: Map<string, Refusal>;
   /** Events folded in one go. Default 500. */
@@ -110,7 +112,7 @@ async function taken(client: Querier, lock: string): Promise<boolean> {
 
 /** Begins again where somebody else moved a checkpoint, and where the database refuses what was folded. */
 async function foldPatiently(build: ReadModelBuild, options: ProjectFromStoreOptions): Promise<number> {
-  const { partitionOf, refusals = new Map<string, Refusal>() } = options;
+  const { partitionOf, refusals = new Map<string, Refusal>(), isNeeded } = options;
   const skipped = await skippedEvents(options.database.pool, options.projection.name);
   const leftOut = new Set<string>();
   let careful = beginning;
@@ -118,6 +120,8 @@ async function foldPatiently(build: ReadModelBuild, options: ProjectFromStoreOpt
     try {
       const events = await foldOnce(build, { ...options, refusals, careful, skipped, leftOut });
       if (events !== 'overtaken') return events;
+      // Members that follow the topic move on faster than a pass ends.
+      if ((await isNeeded?.()) === false) return 0;
     } catch (error) {
       if (!(error instanceof WriteRefused)) throw error;
       const { event, upTo, message } = error;

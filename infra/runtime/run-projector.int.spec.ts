@@ -12,7 +12,7 @@ import { memoryEventStore } from '../event-store/memory.ts';
 import { memoryTopics } from '../topics/memory-topics.ts';
 import { ensureCheckpoints, projectionConsumer, readCheckpoint } from './checkpoints.ts';
 import { projectFromStore } from './project-from-store.ts';
-import { ensureReadModel } from './read-models.ts';
+import { ensureReadModel, showReadModel } from './read-models.ts';
 import { runProjector } from './run-projector.ts';
 import { partitionsOfTenants } from './tenant-partitions.ts';
 
@@ -187,6 +187,25 @@ describe('running a projector', () => {
     expect(await total()).toBe(15);
     run(things(1));
     await eventually(async () => expect(await total()).toBe(20));
+  });
+
+  test('a start that others overtake again and again ends as soon as they keep the read model up', async () => {
+    await relay(await happen(5));
+    let passes = 0;
+    const overtaken: EventStore = {
+      ...store,
+      readAll: async function* (options) {
+        // What a member does meanwhile that was quicker, and follows the topic by now.
+        if ((passes += 1) === 3) await showReadModel(opened.database, things(1));
+        await opened.database.pool.query('update runtime.checkpoints set moves = moves + 1');
+        yield* store.readAll(options);
+      },
+    };
+    const { ready } = run(things(1), overtaken);
+    await eventually(() => expect(ready()).toBe(true));
+    expect(passes).toBe(3);
+    await relay(await happen(5));
+    await eventually(async () => expect(await total()).toBe(10));
   });
 
   test('several members share the work and count each event once', async () => {

@@ -3,6 +3,7 @@ import type { EventStore } from '@daybook/kernel/ports/event-store.ts';
 import type { Topics } from '@daybook/kernel/ports/topics.ts';
 import { eventsTopic, topicContracts } from '@daybook/schemas/topics.ts';
 import type { MessageCodec } from '../registry/codec.ts';
+import type { Database } from '../database/database.ts';
 import { setProjectorLag } from '../telemetry/metrics.ts';
 import { ensureCheckpoints, mayHaveMissed, projectionConsumer, touchCheckpoints } from './checkpoints.ts';
 import { measureLag } from './consumer-lag.ts';
@@ -96,16 +97,17 @@ async function prepare(
   const { projection, database, signal } = options;
   const build = await ensureReadModel(database, projection);
   await ensureCheckpoints(database.pool, build.consumer, topic.partitions, beginning);
+  const isNeeded = async (): Promise<boolean> => !(await isKeptUp(options, build, topic.retentionMs));
   const shown = await shownBuilds(database.pool, projection.name);
-  const isShown = shown !== undefined && shown.version >= projection.version;
-  if (isShown && !(await mayHaveMissed(database.pool, build.consumer, topic.retentionMs))) return;
+  if (!(await isNeeded())) return;
   const refusals = new Map<string, Refusal>();
-  const taking: Taking = { ...options, build, refusals, shown, topic: topic.name };
+  const taking: Taking = { ...options, build, refusals, shown, topic: topic.name, isNeeded };
   await takeIn(taking);
   // Stopped halfway it has to begin here again: the topic may not hold the rest.
   if (signal.aborted) return;
   await touchCheckpoints(database.pool, build.consumer);
-  if (shown !== undefined && !(await wasNeverShown(taking))) return;
+  if (shown !== undefined && (shown.version >= projection.version || (await wasEverShown(database, build))))
+    return;
   // Somebody else was quicker, such as a rebuild: what is shown now may be what is wanted.
   if ((await show(taking)) === 'moved on') await prepare(options, topic);
 }
@@ -116,7 +118,25 @@ type Taking = Omit<RunProjectorOptions, 'topic'> &
     build: ReadModelBuild;
     refusals: Map<string, Refusal>;
     shown: ShownBuilds | undefined;
+    isNeeded: () => Promise<boolean>;
   }>;
+
+/** Whether a build was shown, or is of an earlier version than that, and the topic still has what it lacks. */
+async function isKeptUp(
+  { database, projection }: RunProjectorOptions,
+  build: ReadModelBuild,
+  retentionMs: number | undefined,
+): Promise<boolean> {
+  const shown = await shownBuilds(database.pool, projection.name);
+  const wasShown =
+    (shown !== undefined && shown.version >= projection.version) || (await wasEverShown(database, build));
+  return wasShown && !(await mayHaveMissed(database.pool, build.consumer, retentionMs));
+}
+
+async function wasEverShown(database: Database, { projection, build }: ReadModelBuild): Promise<boolean> {
+  const recorded = await recordedBuilds(database.pool, projection.name);
+  return recorded.some((one) => sameBuild(one, { ...projection, build }) && one.everShown);
+}
 
 async function takeIn(taking: Taking): Promise<void> {
   const { build, database, topics, signal, topic } = taking;
@@ -128,12 +148,6 @@ async function takeIn(taking: Taking): Promise<void> {
   if (signal.aborted) return;
   await parkRefused(taking);
   await releaseTakenIn(database, taking);
-}
-
-async function wasNeverShown({ database, projection, build, shown }: Taking): Promise<boolean> {
-  if (shown === undefined || shown.version >= projection.version) return false;
-  const recorded = await recordedBuilds(database.pool, projection.name);
-  return recorded.some((one) => sameBuild(one, { ...projection, build: build.build }) && !one.everShown);
 }
 
 async function show(taking: Taking): Promise<'moved on' | undefined> {
