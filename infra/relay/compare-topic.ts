@@ -17,6 +17,7 @@ export type CompareOptions = Readonly<{
   retentionMs?: number;
   /** The relay's checkpoint: up to there everything is to be on the topic. Taken before the call. */
   upTo: Position;
+  /** Default: the time at which an event is looked at. */
   now?: number;
   /** Events that are remembered by their positions, and messages that are looked up together. Default 20 000. */
   most?: number;
@@ -56,6 +57,9 @@ export async function compareTopic(options: CompareOptions): Promise<TopicCompar
   const counts = { events: 0, missing: 0, expired: 0, givenUp: 0, doubled: 0, disordered: 0, foreign: 0 };
   const whyAbsent = absence(options);
   const begun = new Set<TopicCursor | undefined>();
+  // Retention may take away what the walk has not come to.
+  const isBegun = (cursor: TopicCursor | undefined): boolean =>
+    begun.has(cursor) && cursor?.skipped() !== true;
   const passed = passedEvents(
     stored,
     ({ position }, late) => {
@@ -83,7 +87,7 @@ export async function compareTopic(options: CompareOptions): Promise<TopicCompar
       if (event.position > upTo) break walk;
       counts.events += 1;
       const cursor = cursors[partitionOf(event.metadata.tenantId, cursors.length)];
-      const why = (await meet(event, cursor)) ? null : await whyAbsent(event, begun.has(cursor));
+      const why = (await meet(event, cursor)) ? null : await whyAbsent(event, isBegun(cursor));
       if (why !== null) counts[why] += 1;
       passed.pass(event, why === 'missing');
     }
@@ -118,12 +122,11 @@ async function* restOf(cursor: TopicCursor): AsyncGenerator<Published> {
 function absence({
   stored,
   retentionMs = Infinity,
-  now = Date.now(),
+  now,
 }: CompareOptions): (event: RecordedEvent, begun: boolean) => Promise<'expired' | 'givenUp' | 'missing'> {
   const isGivenUp = givenUp(stored);
-  const oldest = now - retentionMs;
   return async (event, begun) => {
-    if (!begun && Date.parse(event.recordedAt) < oldest) return 'expired';
+    if (!begun && Date.parse(event.recordedAt) < (now ?? Date.now()) - retentionMs) return 'expired';
     return (await isGivenUp(event)) ? 'givenUp' : 'missing';
   };
 }

@@ -200,6 +200,26 @@ test('what is older than messages are kept may be gone, and nothing else', async
   expect(await compared({ retentionMs: 30_000, now, upTo })).toMatchObject({ missing: 0, expired: 12 });
 });
 
+test('what retention removes while both are read is not missing', async () => {
+  await record(2_000, 500);
+  let removed = false;
+  const removing: Pick<TopicUpkeep, 'read' | 'spans'> = {
+    ...upkeep,
+    read: async (...asked) => {
+      const page = await upkeep.read(...asked);
+      if (!removed) await fresh.database.pool.query('delete from topics.messages where "offset" < 700');
+      removed = true;
+      return page;
+    },
+  };
+  const comparison = await compareTopic({
+    ...{ stored: eventStore, codec, upkeep: removing, topic, upTo: await upToDate() },
+    ...{ retentionMs: 1, now: Date.now() + 60_000 },
+  });
+  expect(comparison.missing).toBe(0);
+  expect(comparison.expired).toBeGreaterThan(0);
+});
+
 test('however much is missing, the log is asked a few times, also for what was given up', async () => {
   const events = await record(4_000, 500);
   const [first, second] = [events[0], events[1_500]] as [RecordedEvent, RecordedEvent];

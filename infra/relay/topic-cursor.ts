@@ -14,6 +14,8 @@ export type TopicCursor = Readonly<{
   peek(): Promise<Published | null>;
   /** Goes on to the one after it. */
   step(): void;
+  /** Whether messages in front of it were removed since the walk began. */
+  skipped(): boolean;
   /** Messages so far, and how many of them nobody can read. */
   counts(): Readonly<{ messages: number; undecodable: number }>;
 }>;
@@ -32,6 +34,7 @@ export function topicCursor(
   let page: readonly InMessage[] = [];
   let index = 0;
   let current: Published | null = null;
+  let skipped = false;
   const counts = { messages: 0, undecodable: 0 };
 
   async function message(): Promise<InMessage | null> {
@@ -39,6 +42,7 @@ export function topicCursor(
       if (next >= high) return null;
       page = await upkeep.read(topic, partition, next, pageSize);
       index = 0;
+      skipped ||= (page[0]?.offset ?? high) > next;
       next = (page.at(-1)?.offset ?? high) + 1;
     }
     const found = page[index];
@@ -60,6 +64,7 @@ export function topicCursor(
     step: () => {
       current = null;
     },
+    skipped: () => skipped,
     counts: () => counts,
   };
 }
