@@ -122,12 +122,10 @@ async function countedCompare(
 
 const again = (from: Position, more: Partial<RepublishOptions> = {}): Promise<number> =>
   republish({
-    ...{ stored: eventStore, codec, upkeep, wakeups, from, ...more },
+    ...{ stored: eventStore, codec, upkeep, wakeups, from, pageSize: 5, ...more },
     database: fresh.database,
     topic: { name: topic, partitions: 4 },
     signal: new AbortController().signal,
-    pageSize: 5,
-    leaseMs: 500,
   });
 
 const inTopic = (statement: string, values: readonly unknown[] = []): Promise<unknown> =>
@@ -234,14 +232,14 @@ test('however much is missing, the log is asked a few times, also for what was g
   });
   expect(reads).toBe(4);
   // All of it comes back, however little of it is remembered.
-  expect(await again(events[1]?.position as Position)).toBe(4_001);
+  expect(await again(events[1]?.position as Position, { pageSize: 500 })).toBe(4_001);
   const mended = await countedCompare({ most: 1_000 });
   expect(mended.found).toMatchObject({ ...clean, events: 4_002, givenUp: 1 });
 });
 
 test('however many messages are repeats, the log is asked a few times', async () => {
   const events = await record(4_000, 500);
-  expect(await again(events[0]?.position as Position)).toBe(4_000);
+  expect(await again(events[0]?.position as Position, { pageSize: 500 })).toBe(4_000);
   const { found, reads } = await countedCompare({ most: 1_000 });
   expect(found).toMatchObject({ ...clean, doubled: 4_000, messages: 8_000 });
   expect(reads).toBeLessThanOrEqual(5);
@@ -297,7 +295,7 @@ test.each<FailpointName>(['relay.seized', 'topics.published'])(
         throw new Error('killed');
       },
     });
-    await expect(again(first?.position as Position)).rejects.toThrow('killed');
+    await expect(again(first?.position as Position, { leaseMs: 500 })).rejects.toThrow('killed');
     disarm();
     stopRelay = startRelay();
     await record(5);
