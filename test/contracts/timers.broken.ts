@@ -1,6 +1,6 @@
 import type { Database } from '@daybook/infra/database/database.ts';
 import type { Broken } from './contract.ts';
-import { postgresTimers } from './timers.postgres-subject.ts';
+import { loopName, postgresTimers } from './timers.postgres-subject.ts';
 import type { TimersSubject } from './timers.subject.ts';
 
 type Fault = Readonly<{ name: string; clause: string; bend: (database: Database) => Promise<unknown> }>;
@@ -51,7 +51,12 @@ const faults: readonly Fault[] = [
   {
     name: 'ignores cancelling',
     clause: 'cancels',
-    bend: before('delete', 'timers', 'if old.fire_at > now() then return null; end if; return old;'),
+    // Whether it is a cancelling or a firing shows in whose connection it is, however long either takes.
+    bend: before(
+      'delete',
+      'timers',
+      `if current_setting('application_name') <> '${loopName}' then return null; end if; return old;`,
+    ),
   },
   {
     name: 'forgets tenants',

@@ -30,7 +30,7 @@ const alarms = defineProcess<RecordedEvent<AlarmTold>, null>({
 });
 
 /** By these the loops' connections are told from others. */
-const loopName = 'timer loop';
+export const loopName = 'timer loop';
 
 const firedTimers = `
   select tenant_id as "tenantId", instance_id as alarm, effect->'call'->'input' as input,
@@ -95,9 +95,11 @@ export function postgresTimers(
         },
         loop,
         cut: async () => {
-          await query('select pg_terminate_backend(pid) from pg_stat_activity where application_name = $1', [
-            loopName,
-          ]);
+          await query(
+            `select pg_terminate_backend(pid) from pg_stat_activity
+              where application_name = $1 and datname = current_database()`,
+            [loopName],
+          );
         },
         fired: async () =>
           (await query<Omit<Fired, 'input'> & { input: object }>(firedTimers)).map(({ input, ...row }) => ({
