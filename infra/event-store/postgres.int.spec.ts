@@ -91,7 +91,7 @@ describe('event store in PostgreSQL', () => {
   });
 
   test('a log that somebody keeps locked is given up for now, and appends go on once it is free', async () => {
-    const store = open({ answerLimitMs: 200 });
+    const store = open({ answerLimitMs: 2_000 });
     const stream = newStream();
     const events = makeEvents(1);
     const letGo = await holdTable();
@@ -103,7 +103,7 @@ describe('event store in PostgreSQL', () => {
   });
 
   test('a server that does not answer is given up after the limit, and appends go on once it does', async () => {
-    const store = open({ answerLimitMs: 200 });
+    const store = open({ answerLimitMs: 2_000 });
     const stream = newStream();
     const events = makeEvents(1);
     await database.pool.query(`

@@ -104,7 +104,7 @@ describe('connections to EventStoreDB', () => {
     const server = await started({
       instead: (method) => (silent && method === 'read' ? 'silence' : undefined),
     });
-    const store = open(server.url, { answerLimitMs: 200 });
+    const store = open(server.url, { answerLimitMs: 2_000 });
     const stream = newStream();
     const events = makeEvents(1);
     await expect(store.append(stream, 'no-stream', events)).rejects.toMatchObject({ code: 'timeout' });

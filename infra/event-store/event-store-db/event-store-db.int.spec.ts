@@ -83,7 +83,7 @@ describe('event store in EventStoreDB', () => {
   });
 
   test('an append whose answer is lost may be repeated: it stands in its stream once', async () => {
-    const { store, proxy } = await lined(500);
+    const { store, proxy } = await lined(2_000);
     const stream = newStream();
     await store.append(stream, 'no-stream', makeEvents(1));
     const events = makeEvents(2);
