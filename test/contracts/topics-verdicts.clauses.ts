@@ -1,5 +1,5 @@
 import { expect } from '@jest/globals';
-import { done, type Verdict } from '@daybook/kernel/ports/topics.ts';
+import { done, type Batch, type Verdict } from '@daybook/kernel/ports/topics.ts';
 import type { Clause } from './contract.ts';
 import {
   behind,
@@ -110,19 +110,31 @@ export const verdictClauses: readonly Clause<TopicsSubject>[] = [
       const { topics } = subject;
       await topics.ensure(topic, { partitions: 2 });
       const [held = '', free = ''] = await keysByPartition(topics, 2);
-      let paused = false;
-      const consumer = consume(topics, ({ partition }) => {
-        if (partition !== 0 || paused) return done;
-        paused = true;
-        return { do: 'pause', forMs: 1000, reason: 'the provider is away' };
-      });
+      /** A member of a group of its own that pauses partition 0 once, for so long. */
+      const pausing = (ofGroup: string, forMs: number) => {
+        const times: number[] = [];
+        const verdict = ({ partition }: Batch): Verdict => {
+          if (partition !== 0 || times.push(performance.now()) > 1) return done;
+          return { do: 'pause', forMs, reason: 'the provider is away' };
+        };
+        return { times, ...consume(topics, verdict, { group: ofGroup }) };
+      };
+      const long = pausing('long', 3_600_000);
       await topics.publish(topic, [message(held, 'held-1')]);
-      await soon(subject, () => expect(paused).toBe(true));
+      await soon(subject, () => expect(long.times).toHaveLength(1));
       await topics.publish(topic, [message(free, 'free'), message(held, 'held-2')]);
-      await soon(subject, () => expect(consumer.texts()).toContain('held-2'));
-      await consumer.stop();
-      expect(consumer.texts()).toEqual(['held-1', 'free', 'held-1', 'held-2']);
-      expect(consumer.seen.map(({ attempt }) => attempt)).toEqual([1, 1, 1, 1]);
+      await soon(subject, () => expect(long.texts()).toContain('free'));
+      await long.stop();
+      expect(long.texts()).toEqual(['held-1', 'free']);
+      const brief = pausing('brief', 60);
+      await soon(subject, () => expect(brief.times.length).toBeGreaterThanOrEqual(2));
+      await soon(subject, async () => expect(await behind(topics, 'brief')).toBe(0));
+      await brief.stop();
+      const [first, again] = brief.batches.filter(({ partition }) => partition === 0);
+      expect(again?.messages.map(text)).toEqual(first?.messages.map(text));
+      expect(new Set(brief.seen.map(({ attempt }) => attempt))).toEqual(new Set([1]));
+      // Timers may fire a millisecond early.
+      expect((brief.times[1] ?? 0) - (brief.times[0] ?? 0)).toBeGreaterThan(58);
     },
   },
   {

@@ -56,6 +56,14 @@ const faults: readonly Fault[] = [
     }),
   },
   {
+    name: 'pauses for no time',
+    clause: 'pauses',
+    port: bendVerdicts(async (verdict) => {
+      const said = await verdict();
+      return said.do === 'pause' ? { ...said, forMs: 0 } : said;
+    }),
+  },
+  {
     name: 'reorders',
     clause: 'keeps-order-per-key',
     engine: (engine) => ({ publish: (topic, messages) => engine.publish(topic, [...messages].reverse()) }),
