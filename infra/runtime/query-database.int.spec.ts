@@ -118,17 +118,30 @@ describe('a tenant’s view', () => {
   });
 
   test('answers others while one of its statements is slow', async () => {
-    const shared = openQueryDatabase({ url: opened.url, log: silentLog, poolSize: 6 });
+    const limits = { poolSize: 6, statementTimeoutMs: 60_000 };
+    const shared = openQueryDatabase({ url: opened.url, log: silentLog, ...limits });
     const db = shared.forTenant('ours');
     await db.sql('select 1');
+    const { pool } = opened.database;
+    const holder = await pool.connect();
+    await holder.query('begin');
+    await holder.query('select pg_advisory_xact_lock(7)');
     let slowDone = false;
-    const slow = db.sql('select pg_sleep(3)').then(() => (slowDone = true));
+    const slow = db.sql('select pg_advisory_xact_lock(7)').then(() => (slowDone = true));
+    await eventually(async () => {
+      const waiting = await pool.query(
+        `select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`,
+      );
+      expect(waiting.rows).toHaveLength(1);
+    });
     let answered = 0;
     await eventually(() => {
       void db.sql('select 1').then(() => (answered += 1));
       expect(answered).toBeGreaterThan(20);
     });
     expect(slowDone).toBe(false);
+    await holder.query('commit');
+    holder.release();
     await slow;
     await shared.close();
   });
@@ -293,7 +306,9 @@ describe('positions', () => {
 
   test('a wait that is too long says how far it came', async () => {
     await write(at(2));
-    await expect(follow().waitFor(at(3), ['testNotes'], 'ours', 100)).rejects.toMatchObject({
+    const own = follow();
+    await own.waitFor(at(2), ['testNotes'], 'ours', 5_000);
+    await expect(own.waitFor(at(3), ['testNotes'], 'ours', 100)).rejects.toMatchObject({
       code: 'position-timeout',
       retry: 'later',
       fields: { position: at(3), reached: at(2) },
