@@ -7,7 +7,7 @@ import { startHttpSystem, type CallOptions, type HttpSystem } from './system.fix
 let system: HttpSystem;
 let token = '';
 beforeAll(async () => {
-  system = await startHttpSystem({ server: { headersTimeoutMs: 300, requestTimeoutMs: 600 } });
+  system = await startHttpSystem();
   token = await system.tokenOf();
 });
 afterAll(() => system.close());
@@ -19,16 +19,16 @@ async function post(options: CallOptions, path = '/v1/notes'): Promise<[number, 
 }
 
 /** What a server says to bytes on a bare connection until it closes it. */
-function raw(...parts: string[]): Promise<string> {
+function raw(text: string, { server } = system): Promise<string> {
   return new Promise((done, fail) => {
-    const socket = connect(system.server.port, '127.0.0.1');
+    const socket = connect(server.port, '127.0.0.1');
     let heard = '';
     socket.on('data', (bytes) => (heard += bytes.toString()));
     socket.on('close', () => {
       done(heard);
     });
     socket.on('error', fail);
-    for (const part of parts) socket.write(part);
+    socket.write(text);
   });
 }
 
@@ -161,10 +161,13 @@ describe('a connection', () => {
   });
 
   test('that sends slowly is told so and closed', async () => {
-    expect(await raw('GET /livez HTTP/1.1\r\nhost: x\r\nx-slow: ')).toContain('408');
+    const hurried = await startHttpSystem({ server: { headersTimeoutMs: 300, requestTimeoutMs: 600 } });
+    expect(await raw('GET /livez HTTP/1.1\r\nhost: x\r\nx-slow: ', hurried)).toContain('408');
     const body =
       'POST /v1/notes HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 100\r\n';
-    expect(await raw(`${body}authorization: Bearer ${token}\r\n\r\n`, '{"te')).toContain('408');
+    const bearer = await hurried.tokenOf();
+    expect(await raw(`${body}authorization: Bearer ${bearer}\r\n\r\n{"te`, hurried)).toContain('408');
+    await hurried.close();
   });
 });
 

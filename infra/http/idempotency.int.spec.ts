@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { DaybookError } from '@daybook/kernel/errors.ts';
+import { eventually } from '@daybook/test/support/eventually.ts';
 import type { CommandBus } from '../runtime/command-bus.ts';
 import type { CommandExecutor } from './command-routes.ts';
 import { postgresIdempotency } from './idempotency-store.ts';
@@ -147,7 +148,9 @@ describe('an idempotency key', () => {
       await held;
       return run();
     });
+    const before = executions;
     const first = add('slow');
+    await eventually(() => expect(executions).toBe(before + 1));
     const duplicate = add('slow', 'x', other);
     const different = await add('slow', 'y', other);
     expect(different.json?.['code']).toBe('idempotency-key-reused');
