@@ -185,7 +185,7 @@ test('an event of the store that cannot be taken in is parked with what follows 
   const [letter] = await topics.deadLetters(eventsTopic, orders.name);
   await topics.release(letter?.id ?? 0);
   await eventually(async () => expect(await paidBy()).toEqual({ 1: 1 - 1 + 2 + 3, 2: 9 }));
-  expect(await parkedTexts()).toEqual([]);
+  await eventually(async () => expect(await parkedTexts()).toEqual([]));
 });
 
 async function paidBy(): Promise<Record<string, number>> {
