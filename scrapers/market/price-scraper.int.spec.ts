@@ -183,7 +183,7 @@ describe('every other page has an outcome of its own, and never a price', () => 
   test('a slow page is slow, after it was tried again', async () => {
     let asked = 0;
     shop.page('/slow', () => (asked += 1));
-    bench.start({ config: { pageTimeoutMs: 100 } });
+    bench.start({ config: { pageTimeoutMs: 1_000 } });
     expect(await observed(await bench.ask(shop.url('/slow')), 25_000)).toMatchObject({ outcome: 'slow' });
     expect(asked).toBe(3);
   });
@@ -259,7 +259,7 @@ describe('manners', () => {
     await eventually(() => expect(shop.visits.some(({ path }) => path === '/slow')).toBe(true));
     const start = performance.now();
     expect((await observed(await bench.ask(other.url('/quick')))).outcome).toBe('price');
-    expect(performance.now() - start).toBeLessThan(3_000);
+    expect(performance.now() - start).toBeLessThan(15_000);
     // Ends what is open, so that the scraper can stop.
     await shop.close();
   });
