@@ -1,5 +1,5 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import { connect, type AddressInfo } from 'node:net';
+import type { AddressInfo } from 'node:net';
 import { brotliCompressSync, gzipSync, zstdCompressSync, deflateSync, deflateRawSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { isDaybookError, type ErrorCode } from '@daybook/kernel/errors.ts';
@@ -135,7 +135,7 @@ describe('limits', () => {
   test.each(['/drip', '/silent'])('%s ends when the time for the whole is over', async (path) => {
     const start = performance.now();
     await expectCode(http.fetch({ url: `${origin(server)}${path}`, timeoutMs: 200 }), 'timeout');
-    expect(performance.now() - start).toBeLessThan(2_000);
+    expect(performance.now() - start).toBeLessThan(10_000);
   });
 
   test('as many redirects as allowed are followed', async () => {
@@ -230,7 +230,7 @@ describe('addresses', () => {
       asked += 1;
       return Promise.resolve([{ address: asked === 1 ? '1.0.0.0' : '127.0.0.1', family: 4 }]);
     });
-    const request = { url: `http://rebind.example:${String(port)}/plain`, timeoutMs: 300 };
+    const request = { url: `http://rebind.example:${String(port)}/plain`, timeoutMs: 2_000 };
     await expect(rebinding.fetch(request)).rejects.toThrow();
     expect(asked).toBe(1);
     await expectCode(rebinding.fetch(request), 'address-forbidden');
@@ -254,13 +254,6 @@ describe('through a proxy', () => {
       proxied += 1;
       response.end();
     });
-    proxy.on('connect', (request, client) => {
-      proxied += 1;
-      const [host, port] = (request.url ?? '').split(':');
-      const upstream = connect(Number(port), host, () => client.write('HTTP/1.1 200 OK\r\n\r\n'));
-      upstream.on('error', () => client.destroy());
-      upstream.pipe(client).pipe(upstream);
-    });
     const through = guardedHttp({
       log: silentLog,
       allowHosts: [authority(server)],
@@ -271,7 +264,7 @@ describe('through a proxy', () => {
     expect((await through.fetch({ url: `${origin(server)}/plain` })).status).toBe(200);
     await expectCode(through.fetch({ url: 'http://inside.example/' }), 'address-forbidden');
     expect(proxied).toBe(0);
-    await through.fetch({ url: 'http://outside.example/', timeoutMs: 500 }).catch(() => undefined);
+    expect((await through.fetch({ url: 'http://outside.example/' })).status).toBe(200);
     expect(proxied).toBe(1);
     await through.close();
     proxy.closeAllConnections();
