@@ -18,14 +18,14 @@ export function failureText(error: unknown): string {
 export function thrownText(error: unknown): string {
   if (!(error instanceof Error)) return 'something that is no error';
   const message = redactText(plain(error.message));
-  const shown = message.length > mostText ? `${message.slice(0, mostText)}…` : message;
+  const shown = message.length > mostText ? `${message.slice(0, mostText).toWellFormed()}…` : message;
   const place = placeOf(error);
   return `${error.name}: ${shown}${place === undefined ? '' : ` (${place})`}`;
 }
 
-/** In one line, and storable: PostgreSQL takes no NUL. */
+/** In one line, and storable: PostgreSQL takes no NUL and no half of a surrogate pair. */
 function plain(text: string): string {
-  return text.replaceAll(/[\s\p{Cc}]+/gu, ' ');
+  return text.toWellFormed().replaceAll(/[\s\p{Cc}]+/gu, ' ');
 }
 
 /** File and line of the first frame that is not of a package or of Node. */

@@ -27,13 +27,14 @@ export function refusing<T>(what: string, work: () => T): T {
 
 /**
  * What the driver throws as a refusal of the input or translated, anything else as it is. A refusal is of the classes
- * 22 and 23: the data does not fit (https://www.postgresql.org/docs/current/errcodes-appendix.html).
+ * 22, 23 and 54: the data does not fit, or is too large for a row or an index
+ * (https://www.postgresql.org/docs/current/errcodes-appendix.html).
  */
 export function refusedOr(error: unknown): unknown {
   if (!isDriverError(error) && !isDaybookError(error)) return error;
   const translated = translateDatabaseError(error);
   const { sqlState } = translated.fields;
-  return typeof sqlState === 'string' && /^2[23]/.test(sqlState)
+  return typeof sqlState === 'string' && /^(22|23|54)/.test(sqlState)
     ? new InputRefused(`outcome-refused: PostgreSQL refuses the outcome (${sqlState}).`, { cause: error })
     : translated;
 }

@@ -47,6 +47,7 @@ const counters = defineProjection<Counted, CounterRow, 'counter'>({
     if (event.type === 'Cleared') return null;
     if (event.data.by === 666) throw new Error('a bug');
     if (event.data.by === 667) throw new Error('a bug\0of bytes');
+    if (event.data.by === 668) throw new Error(`${'a'.repeat(399)}🦊`);
     const total = (row?.total ?? 0) + event.data.by;
     return {
       counter: event.data.counter,
@@ -270,10 +271,16 @@ describe('a projector', () => {
 });
 
 describe('a message that cannot be handled', () => {
+  /** So different that compression is of no use. */
+  const manyCharacters = Array.from({ length: 2_000 }, (_, index) =>
+    String.fromCodePoint(0x4e00 + ((index * 7_919) % 20_000)),
+  ).join('');
   const poisons: [string, readonly RecordedEvent[]][] = [
     ['whose fold throws', counted(1, 'a', { by: 666 })],
     ['whose fold throws what PostgreSQL refuses', counted(1, 'a', { by: 667 })],
     ['whose row PostgreSQL refuses', counted(1, 'a', { counter: 'nul\u0000' })],
+    ['whose key is too long for an index', counted(1, 'a', { counter: manyCharacters })],
+    ['whose thrown message is cut in a pair', counted(1, 'a', { by: 668 })],
     ['whose number is too large', counted(1, 'a', { by: 2 ** 40 })],
   ];
 
