@@ -8,6 +8,10 @@ export type ProductUrl = Readonly<{
   source: Source;
 }>;
 
+/** Characters of a canonical URL, and of a host (RFC 1035 2.3.4). */
+const longestUrl = 2_000;
+const longestHost = 253;
+
 /** Query parameters that say where a visitor came from, and nothing about the page. */
 const trackingParameter =
   /^(?:utm_.*|gclid|gclsrc|gbraid|wbraid|dclid|fbclid|msclkid|yclid|ttclid|twclid|igshid|srsltid|mc_[ce]id|_ga|_gl|ref_?|_trk\w*|_from|mkevt|mkcid|mkrid|campid|toolid|customid)$/i;
@@ -36,6 +40,8 @@ export function productUrl(text: string, source?: Source): ProductUrl | Readonly
   if (kind === 'amazon' && path === null) return { problem: 'names no Amazon product (ASIN)' };
   url.search = keptParameters(url.searchParams, path === null ? 'page' : kind);
   url.pathname = path ?? url.pathname;
+  // Encoded, a URL may be nine times as long as it was written, and a host longer than any name server takes.
+  if (url.href.length > longestUrl || url.hostname.length > longestHost) return { problem: 'is too long' };
   return { url: url.href, host: url.host, source: kind };
 }
 

@@ -38,6 +38,12 @@ describe('product URLs', () => {
     ['file:///etc/passwd', 'is not an http or https URL'],
     ['https://ada:secret@shop.example/', 'holds a user name or password'],
     ['https://www.amazon.de/gp/bestsellers', 'names no Amazon product (ASIN)'],
+    // 1,900 characters, and nine times as many once they are encoded.
+    [`https://shop.example/${'茶'.repeat(1_900)}`, 'is too long'],
+    [
+      `https://${'a'.repeat(60)}.${'b'.repeat(60)}.${'c'.repeat(60)}.${'d'.repeat(63)}.${'e'.repeat(20)}/`,
+      'is too long',
+    ],
   ])('%j %s', (text, problem) => {
     expect(productUrl(text)).toEqual({ problem });
   });

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { defineCommand, type Command } from '@daybook/kernel/command.ts';
+import { largestLong } from '@daybook/schemas/exact-long.ts';
 import { product } from './product.ts';
 
 const done = z.strictObject({});
@@ -22,7 +23,10 @@ export const recordingCommands: readonly Command[] = [
     status: 204,
     input: z.strictObject({
       ...observation,
-      price: z.strictObject({ amountMinor: z.int().min(0), currency: z.string().regex(/^[A-Z]{3}$/) }),
+      price: z.strictObject({
+        amountMinor: z.int().min(0).max(largestLong),
+        currency: z.string().regex(/^[A-Z]{3}$/),
+      }),
       availability: z.enum([
         'inStock',
         'outOfStock',

@@ -41,8 +41,7 @@ export function readAmazon({ $, url, locale }: Page): Reading {
     product: !other && ($('#productTitle, #dp-container, #ppd').length > 0 || price !== null),
     price: stock === 'outOfStock' && price === null ? null : price,
     availability: stock,
-    seller:
-      oneLine($('#sellerProfileTriggerId').first().text()) ?? merchant($('#merchant-info').first().text()),
+    seller: oneLine($('#sellerProfileTriggerId').first().text()) ?? merchant(textOf($('#merchant-info'))),
     title: oneLine($('#productTitle, #title').first().text()),
   };
 
@@ -50,23 +49,27 @@ export function readAmazon({ $, url, locale }: Page): Reading {
     for (const selector of prices) {
       for (const element of $(selector).get().slice(0, 3)) {
         const box = $(element);
-        const offscreen = box.find('.a-offscreen').first().text().trim();
+        const offscreen = textOf(box.find('.a-offscreen'));
         // The visible price is three spans; the hidden one for screen readers is whole but sometimes empty.
-        const whole = box
-          .find('.a-price-whole')
-          .first()
-          .text()
+        const whole = textOf(box.find('.a-price-whole'))
           .replace(/[^\p{Nd}.,'’\s]/gu, '')
           .replace(/[.,\s]+$/, '');
-        const fraction = box.find('.a-price-fraction').first().text().trim();
-        const parts = `${box.find('.a-price-symbol').first().text()} ${whole}${fraction === '' ? '' : `${decimalFor(whole)}${fraction}`}`;
-        const text = offscreen !== '' ? offscreen : whole !== '' ? parts : box.text();
+        const fraction = textOf(box.find('.a-price-fraction'));
+        const parts = `${textOf(box.find('.a-price-symbol'))} ${whole}${fraction === '' ? '' : `${decimalFor(whole)}${fraction}`}`;
+        const text = offscreen !== '' ? offscreen : whole !== '' ? parts : textOf(box);
         const found = readPrice(text, { locale });
         if (found !== null) return found;
       }
     }
     return null;
   }
+}
+
+/** Longer texts are no price and no name: patterns that go back and forth in them would take for ever. */
+const longestText = 1_000;
+
+function textOf(found: ReturnType<Page['$']>): string {
+  return found.first().text().slice(0, longestText).trim();
 }
 
 /** A mark that cannot be taken for the grouping one in `whole`. */

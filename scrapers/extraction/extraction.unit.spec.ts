@@ -68,6 +68,40 @@ describe('the order of trust', () => {
   });
 });
 
+describe('a page made to keep its reader busy is read at once', () => {
+  const opened = 1_000_000;
+
+  test('a script that opens a currency again and again', () => {
+    const product = '{"variants":[{"price":100}]}';
+    const html = `<script data-product-json>${product}</script><script>${'Shopify.currency={'.repeat(opened)}</script>`;
+    expect(written({ url: 'https://x.example/products/p', source: 'shopify', html })).toMatchObject({
+      product: true,
+      price: null,
+    });
+  });
+
+  test('a price of nothing but points', () => {
+    const price = `<span class="a-price-whole">${'.'.repeat(opened)}1</span>`;
+    const html = `<div id="corePrice_feature_div"><span class="a-price">${price}</span></div>`;
+    expect(written({ url: 'https://x.example/dp/B07ABCDE12', source: 'amazon', html }).price).toBeNull();
+  });
+
+  test('properties in each other, and much beneath them', () => {
+    const nested = `${'<span itemprop="name">'.repeat(900)}${'<b>Kettle</b> '.repeat(100_000)}`;
+    const html = `<div itemscope itemtype="https://schema.org/Product">${nested}</div>`;
+    expect(written({ url: 'https://x.example/p', html }).title).toMatch(/^Kettle /);
+  });
+
+  test('amounts beyond what a message carries', () => {
+    const price = (amount: string): string =>
+      `<script data-product-json>{"variants":[{"price":${amount},"price_currency":"EUR"}]}</script>`;
+    for (const amount of ['4503599627370496', '1e300', '1e999'])
+      expect(
+        written({ url: 'https://x.example/products/p', source: 'shopify', html: price(amount) }).price,
+      ).toBeNull();
+  });
+});
+
 describe('prices without a currency', () => {
   test.each([
     ['no currency at all', '{"@type":"Product","offers":{"price":"12"}}'],

@@ -99,11 +99,23 @@ function add(owner: Growing, names: readonly string[], value: Value): void {
 /** `content` counts on every element: that is how shops use it, whatever the specification says of `span`. */
 function valueOf(element: Element): string {
   const stated = element.attribs['content'] ?? element.attribs[valueAttributes[element.name] ?? ''];
-  return stated ?? textOf(element, 0);
+  return stated ?? textOf(element);
 }
 
-function textOf(node: AnyNode, depth: number): string {
-  if (isText(node)) return node.data;
-  if (!isTag(node) || depth > maxDepth) return '';
-  return node.children.map((child) => textOf(child, depth + 1)).join('');
+/** Characters, and nodes, of a value: more is no name and no price, and what is nested is read once for each level. */
+const longestText = 2_000;
+const mostNodes = 2_000;
+
+function textOf(element: Element): string {
+  let text = '';
+  let left = mostNodes;
+  const gather = (nodes: readonly AnyNode[], depth: number): void => {
+    for (const node of nodes) {
+      if (text.length >= longestText || (left -= 1) < 0) return;
+      if (isText(node)) text += node.data;
+      else if (isTag(node) && depth < maxDepth) gather(node.children, depth + 1);
+    }
+  };
+  gather(element.children, 0);
+  return text.slice(0, longestText);
 }

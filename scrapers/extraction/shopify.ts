@@ -1,3 +1,4 @@
+import { largestLong } from '@daybook/schemas/exact-long.ts';
 import type { Availability } from '@daybook/schemas/types/types.generated.ts';
 import { minorDigits } from '../money/minor-units.ts';
 import { readPrice, statedCurrency, type Money } from '../money/price-text.ts';
@@ -87,7 +88,8 @@ function amount(price: unknown, currency: string | null, { locale }: Page): Mone
   if (typeof price === 'string') return readPrice(price, { locale, currency });
   const code = statedCurrency({ locale, currency });
   if (typeof price !== 'number' || code === null || price <= 0) return null;
-  return { amountMinor: Math.round(price * 10 ** (minorDigits(code) - 2)), currency: code };
+  const amountMinor = Math.round(price * 10 ** (minorDigits(code) - 2));
+  return amountMinor <= largestLong ? { amountMinor, currency: code } : null;
 }
 
 /** The currency the store shows to this visitor, as its scripts or meta tags state it. */
@@ -99,7 +101,7 @@ function storeCurrency({ $ }: Page): string | null {
   for (const element of $('script:not([src])').get()) {
     const script = $(element).text();
     const found =
-      /Shopify\.currency\s*=\s*\{[^}]*?"?active"?\s*:\s*"([A-Z]{3})"/.exec(script) ??
+      /Shopify\.currency\s*=\s*\{[^}]{0,1000}?"?active"?\s*:\s*"([A-Z]{3})"/.exec(script) ??
       /\bcurrency\s*:\s*\{\s*"?active"?\s*:\s*"([A-Z]{3})"/.exec(script) ??
       /"currencyCode"\s*:\s*"([A-Z]{3})"/.exec(script);
     if (found?.[1] !== undefined) return found[1];

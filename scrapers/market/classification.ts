@@ -21,7 +21,7 @@ const readableTypes =
 
 /** Marks of puzzles: the common services' scripts, forms and widgets. */
 const puzzle =
-  /g-recaptcha|recaptcha\/api|h-captcha|hcaptcha\.com|cf-turnstile|challenges\.cloudflare\.com|captcha-delivery\.com|px-captcha|validateCaptcha|awswaf[^"']*captcha|arkoselabs|funcaptcha|geetest|<form[^>]+captcha/i;
+  /g-recaptcha|recaptcha\/api|h-captcha|hcaptcha\.com|cf-turnstile|challenges\.cloudflare\.com|captcha-delivery\.com|px-captcha|validateCaptcha|awswaf[^"']{0,500}captcha|arkoselabs|funcaptcha|geetest|<form[^>]{1,500}captcha/i;
 /** Titles and sentences of walls that shops put before robots. */
 const wall =
   /just a moment|attention required|access denied|pardon our interruption|are you (a )?(human|robot|person)|verify (that )?you are (a )?human|not a robot|robot check|bot or not|unusual traffic|automated (access|requests)|request unsuccessful|request blocked|security check|checking your browser|sicherheitsüberprüfung|zugriff verweigert|accès refusé|acceso denegado/i;

@@ -1,10 +1,12 @@
 import { failpoint } from '@daybook/infra/failpoints/failpoint.ts';
 import { reasonOf, rest } from '@daybook/infra/runtime/loop.ts';
 import { withSpan } from '@daybook/infra/telemetry/tracing.ts';
+import { isDaybookError } from '@daybook/kernel/errors.ts';
 import type { Log } from '@daybook/kernel/ports/outside.ts';
 import { pauseAfter } from '../politeness/back-off.ts';
 import type { HostMemory } from '../politeness/host-memory.ts';
 import type { DueRequest, HostQueue, Settlement, Turn } from '../politeness/host-queue.ts';
+import { unreadable } from './classification.ts';
 import type { Visit } from './observation.ts';
 import type { Visited } from './visit.ts';
 
@@ -68,7 +70,11 @@ export async function serveHost(
       return pause;
     }
     await failpoint('scraper.visited');
-    await publish(due.message, visit);
+    await publish(due.message, visit).catch(async (error: unknown) => {
+      // What no message can carry would come again for ever, and keep the host from everybody.
+      if (!isDaybookError(error, 'schema-incompatible')) throw error;
+      await publish(due.message, { ...visit, result: unreadable, extraction: null });
+    });
     await failpoint('scraper.published');
     finished.push(requestId);
     if ('price' in result && result.method !== due.method) learned.push({ productId, method: result.method });

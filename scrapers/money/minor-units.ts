@@ -1,3 +1,5 @@
+import { largestLong } from '@daybook/schemas/exact-long.ts';
+
 /**
  * Digits of the minor unit where they are not two: ISO 4217 list one, amendment 179
  * (https://www.six-group.com/en/products-services/financial-information/data-standards.html). `Intl` is no source for
@@ -33,7 +35,7 @@ export function minorDigits(currency: string): number {
 }
 
 /**
- * A plain decimal (`1234.5`) in minor units, half a unit rounded away from zero; null beyond what a number holds exactly.
+ * A plain decimal (`1234.5`) in minor units, half a unit rounded away from zero; null beyond what a message can carry.
  */
 export function toMinorUnits(decimal: string, currency: string): number | null {
   const match = /^(\d*)(?:\.(\d*))?$/.exec(decimal);
@@ -43,5 +45,5 @@ export function toMinorUnits(decimal: string, currency: string): number | null {
   const padded = fraction.padEnd(digits, '0');
   const up = (padded[digits] ?? '0') >= '5' ? 1 : 0;
   const minor = Number(`${whole}${padded.slice(0, digits)}`) + up;
-  return Number.isSafeInteger(minor) ? minor : null;
+  return minor <= largestLong ? minor : null;
 }

@@ -29,14 +29,18 @@ describe('minor units', () => {
     ['1234.5', 'JPY', 1235],
     ['1.5', 'KWD', 1500],
     ['0.005', 'EUR', 1],
-    ['90000000000000', 'EUR', 9000000000000000],
+    // The most that a message carries (2^52 - 1).
+    ['45035996273704.95', 'EUR', 4503599627370495],
   ])('%s %s is %i', (decimal, currency, minor) => {
     expect(toMinorUnits(decimal, currency)).toBe(minor);
   });
 
-  test.each(['', '.', '-1', '1e3', '1.2.3', '99999999999999999'])('"%s" is no amount', (decimal) => {
-    expect(toMinorUnits(decimal, 'EUR')).toBeNull();
-  });
+  test.each(['', '.', '-1', '1e3', '1.2.3', '45035996273704.96', '99999999999999999'])(
+    '"%s" is no amount',
+    (decimal) => {
+      expect(toMinorUnits(decimal, 'EUR')).toBeNull();
+    },
+  );
 
   test.each([
     ['eur', 'EUR'],
