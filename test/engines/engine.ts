@@ -1,10 +1,9 @@
 /** An engine as a process of its own, with its data in a temporary folder, that never outlives who started it. */
 import { spawn, type ChildProcess } from 'node:child_process';
-import { randomInt } from 'node:crypto';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { freePort } from '../support/ports.ts';
 
 /** A running engine. Every call is of a process on this machine; the URL stays the same over restarts. */
 export type Engine = Readonly<{
@@ -50,9 +49,6 @@ const stopTimeoutMs = 10_000;
 /** Another process may take a free port before the engine does: so many choices of ports. */
 const mostStarts = 3;
 
-/** Below what the system gives to connections that go out: none of these takes a port while its engine is down. */
-const [lowestPort, highestPort] = [10_000, 32_767] as const;
-
 /**
  * Starts an engine and waits until it answers.
  * @throws with the tail of its log where it does not
@@ -61,7 +57,7 @@ export async function startEngine(kind: EngineKind): Promise<Engine> {
   for (let start = 1; ; start += 1) {
     const folder = await mkdtemp(join(tmpdir(), `daybook-${kind.name}-`));
     try {
-      const ports = await freePorts(kind.ports);
+      const ports = await Promise.all(Array.from({ length: kind.ports }, freePort));
       await kind.prepare(folder, ports);
       return engineOf(kind, folder, ports, await runEngine(kind, folder, ports));
     } catch (error) {
@@ -161,27 +157,4 @@ function signal({ pid, over }: Running, name: NodeJS.Signals): void {
   } catch {
     // It ended by itself.
   }
-}
-
-/** Ports of the loopback that nobody listens on, each another. */
-async function freePorts(count: number): Promise<readonly number[]> {
-  const ports = new Set<number>();
-  while (ports.size < count) {
-    const port = randomInt(lowestPort, highestPort);
-    if (await isFree(port)) ports.add(port);
-  }
-  return [...ports];
-}
-
-function isFree(port: number): Promise<boolean> {
-  return new Promise((done) => {
-    const server = createServer().once('error', () => {
-      done(false);
-    });
-    server.listen(port, '127.0.0.1', () => {
-      server.close(() => {
-        done(true);
-      });
-    });
-  });
 }

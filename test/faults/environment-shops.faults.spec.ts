@@ -5,6 +5,7 @@ import { afterEach, describe, expect, test } from '@jest/globals';
 import { openShop, type RunningShop } from '@daybook/cli/demo/shop/shop.ts';
 import { checked, track } from '../e2e/stage.ts';
 import { callerOf, must, signUp, type Person } from '../support/caller.ts';
+import { freePort } from '../support/ports.ts';
 import { startSystem, type System } from '../support/system.ts';
 
 type Env = Readonly<Record<string, string>>;
@@ -14,7 +15,7 @@ afterEach(async () => {
   for (const close of open.splice(0).toReversed()) await close();
 }, 180_000);
 
-async function shopAt(port = 0): Promise<RunningShop> {
+async function shopAt(port: number): Promise<RunningShop> {
   const shop = await openShop({ port, seed: 3, slowMs: 50 });
   open.push(shop.close);
   return shop;
@@ -33,8 +34,8 @@ const enter = (running: System): Promise<Person> => signUp(callerOf(running.addr
 
 describe('shops', () => {
   test('a shop that is down is told of, and its prices come when it is back', async () => {
-    const shop = await shopAt();
-    const port = Number(new URL(shop.url).port);
+    const port = await freePort();
+    const shop = await shopAt(port);
     const running = await system([shop.host], { SCRAPER_BACK_OFF_MS: '100' });
     const person = await enter(running);
     const { url } = shop.listing('lisbon-chair');

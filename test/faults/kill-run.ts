@@ -9,6 +9,7 @@ import { plantedOf } from '../support/oracle-secrets.ts';
 import { leftBehind } from '../support/oracle-left-behind.ts';
 import { watchRecovery } from '../support/oracle-recovery.ts';
 import { judge, settled } from '../support/oracle.ts';
+import { freePort } from '../support/ports.ts';
 import { startDaybook, type DaybookProcess } from '../support/processes.ts';
 import { readyLine, startSystem, type System } from '../support/system.ts';
 import { killCaseOf, type Command, type KillCase } from './kill-cases.ts';
@@ -146,7 +147,7 @@ async function startVictim(
     return { victim, ready: Promise.resolve(), again };
   }
   const own = { ...unlimited, ...env, DATABASE_URL: databaseUrl, DAYBOOK_DATA: folder };
-  const victim = startDaybook(['up', '--port', '0'], own);
+  const victim = startDaybook(['up', '--port', String(await freePort())], own);
   const ready = victim.said(readyLine.up).then(
     ({ url }) => {
       Object.assign(addresses, { commands: String(url), queries: String(url) });

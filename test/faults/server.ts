@@ -4,6 +4,7 @@ import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { keepEmbeddedPostgres } from '@daybook/infra/database/kept-postgres.ts';
+import { freePort } from '../support/ports.ts';
 import { silentLog } from '../support/silent-log.ts';
 
 /** A server of a test's own. */
@@ -20,7 +21,12 @@ export async function startServer(
   folder?: string,
 ): Promise<Server> {
   const own = folder ?? (await mkdtemp(join(tmpdir(), 'daybook-server-')));
-  const server = await keepEmbeddedPostgres({ folder: own, log: silentLog, settings });
+  const server = await keepEmbeddedPostgres({
+    folder: own,
+    port: await freePort(),
+    log: silentLog,
+    settings,
+  });
   return {
     url: server.url,
     folder: own,

@@ -3,6 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { runningEmbeddedPostgres } from '@daybook/infra/database/embedded.ts';
+import { freePort } from './ports.ts';
 import { startDaybook, type DaybookProcess } from './processes.ts';
 
 export type Mode = 'one process' | 'five processes';
@@ -133,11 +134,11 @@ async function startTogether(env: Env, { addresses, root, envOf }: SystemOptions
     const up = startDaybook(['up', '--port', port], { ...env, ...envOf?.['up'], ...more }, root);
     return [up, String((await up.said(readyLine.up))['url'])];
   };
-  const [up, url] = await start(portOf(addresses?.commands));
+  const [up, url] = await start(await portOf(addresses?.commands));
   return {
     processes: new Map([['up', up]]),
     addresses: { commands: url, queries: url },
-    again: async (_, more) => (await start(portOf(url), more))[0],
+    again: async (_, more) => (await start(await portOf(url), more))[0],
   };
 }
 
@@ -160,7 +161,7 @@ async function startApart(env: Env, options: SystemOptions): Promise<Started> {
   /** The five, or a second of each: the numbers stand behind the names. */
   async function startFive(number: string, at: Addresses | undefined): Promise<Addresses> {
     const [commandService, queryService] = [`command-service${number}`, `query-service${number}`];
-    ports.set(commandService, portOf(at?.commands)).set(queryService, portOf(at?.queries));
+    ports.set(commandService, await portOf(at?.commands)).set(queryService, await portOf(at?.queries));
     for (const name of [commandService, queryService, `projectors${number}`, `scrapers${number}`]) {
       starting(name);
     }
@@ -169,7 +170,6 @@ async function startApart(env: Env, options: SystemOptions): Promise<Started> {
     starting(`sagas${number}`, toCommands.get(`sagas${number}`));
     const queries = await saysReady(queryService);
     for (const name of ['projectors', 'scrapers', 'sagas']) await saysReady(name + number);
-    ports.set(commandService, portOf(commands)).set(queryService, portOf(queries));
     return { commands, queries };
   }
 
@@ -191,8 +191,9 @@ async function startApart(env: Env, options: SystemOptions): Promise<Started> {
   };
 }
 
-function portOf(url: string | undefined): string {
-  return url === undefined ? '0' : new URL(url).port;
+/** That of a URL, or one at which a process can start again: while it is down nobody is given it. */
+async function portOf(url: string | undefined): Promise<string> {
+  return url === undefined ? String(await freePort()) : new URL(url).port;
 }
 
 /** A killed process leaves its embedded server running, for the next one to take over. */

@@ -30,6 +30,7 @@ import streams from '@eventstore/db-client/generated/streams_pb.js';
 import { featuresService, gossipService, type Member } from './cluster.ts';
 import { accessDenied, notLeader, unauthenticated } from './failures.ts';
 import { ownCertificate } from '../../support/certificate.ts';
+import { freePort } from '../../support/ports.ts';
 import { readEvents } from './reading.ts';
 import { storedLog, type StoredLog } from './stored-log.ts';
 import { writing } from './writing.ts';
@@ -37,7 +38,7 @@ import { writing } from './writing.ts';
 export type StandInOptions = Readonly<{
   /** What it stands on; another server may take it over, as a restarted one does. Default: an empty one. */
   log?: StoredLog;
-  /** TCP port of 127.0.0.1. Default: a free one. */
+  /** TCP port of 127.0.0.1. Default: a free one, at which another can start after this one. */
   port?: number;
   /** Largest append in bytes. Default 1 MiB, as the server's before 25.1, whose own is 256 MiB. */
   maxAppendBytes?: number;
@@ -148,9 +149,10 @@ export async function startStandIn(options: StandInOptions = {}): Promise<StandI
   server.addService(features.ServerFeaturesService, featuresService);
   if (options.members !== undefined) server.addService(gossip.GossipService, gossipService(options.members));
   const tls = credentials === undefined ? undefined : await ownCertificate();
+  const asked = options.port ?? (await freePort());
   const port = await new Promise<number>((resolve, reject) => {
     server.bindAsync(
-      `127.0.0.1:${String(options.port ?? 0)}`,
+      `127.0.0.1:${String(asked)}`,
       tls === undefined
         ? ServerCredentials.createInsecure()
         : ServerCredentials.createSsl(null, [
