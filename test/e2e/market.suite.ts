@@ -266,24 +266,28 @@ export function marketSuite(stage: () => Stage): void {
     test('a live stream resumes after the last event that was seen', async () => {
       const other = await stage().join();
       const url = `${stage().system.addresses.queries}/v1/live`;
-      const read = async (headers: Record<string, string>, count: number) => {
+      /** Resolves once the stream is open, with what reads so many events of it. */
+      const follow = async (headers: Record<string, string> = {}) => {
         const watching = new AbortController();
         const response = await fetch(url, {
           headers: { authorization: `Bearer ${other.token}`, ...headers },
           signal: watching.signal,
         });
-        const events = [];
-        for await (const event of liveEvents(response.body as ReadableStream<Uint8Array>)) {
-          events.push(event);
-          if (events.length === count) break;
-        }
-        watching.abort();
-        return events;
+        return async (count: number) => {
+          const events = [];
+          for await (const event of liveEvents(response.body as ReadableStream<Uint8Array>)) {
+            events.push(event);
+            if (events.length === count) break;
+          }
+          watching.abort();
+          return events;
+        };
       };
-      const waiting = read({}, 2);
+      const read = await follow();
       await track(other, `${pageOf(stage().shop, 'linen-apron')}?live=1`);
-      const [first, second] = await waiting;
-      const resumed = await read({ 'last-event-id': first?.id ?? '' }, 1);
+      const [first, second] = await read(2);
+      const readOn = await follow({ 'last-event-id': first?.id ?? '' });
+      const resumed = await readOn(1);
       expect(resumed[0]).toEqual(second);
     });
   });

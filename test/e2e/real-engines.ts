@@ -23,8 +23,6 @@ export async function openOnEngines(mode: Mode, registry: string): Promise<Engin
       EVENTSTORE_URL: store.url,
       KAFKA_BROKERS: kafka.url,
       SCHEMA_REGISTRY_URL: registry,
-      // As by default: the first event of a type waits until its schemas are registered.
-      POSITION_WAIT: '5s',
     });
     return {
       stage,

@@ -56,7 +56,7 @@ export async function openStage(
   const system = await startSystem({
     ...more,
     mode,
-    env: { OUTBOUND_ALLOW_HOSTS: shop.host, POSITION_WAIT: '1s', ...env },
+    env: { OUTBOUND_ALLOW_HOSTS: shop.host, ...env },
   });
   const call = callerOf(system.addresses);
   return {
