@@ -40,7 +40,7 @@ describeWithEngines('engines that are there and do not fit', ['kafka', 'registry
       KAFKA_PASSWORD: user.password,
       SCHEMA_REGISTRY_URL: registry.url.replace('http://', 'http://ada:lovelace@'),
     };
-  }, 120_000);
+  }, 240_000);
   afterAll(async () => {
     await Promise.all([kafka.stop(), registry.stop()]);
   }, 30_000);

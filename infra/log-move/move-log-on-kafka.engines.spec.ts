@@ -46,7 +46,7 @@ describeWithEngines('a log that is moved under topics on Kafka', ['kafka'], () =
     await letIn(mover, 'TOPIC', 'daybook.', 'CREATE', 'DESCRIBE', 'DESCRIBE_CONFIGS', 'ALTER_CONFIGS');
     await letIn(mover, 'TOPIC', eventsTopic, 'READ', 'WRITE', 'DELETE');
     await letIn(mover, 'GROUP', 'daybook-migrate-log.', 'READ');
-  }, 60_000);
+  }, 240_000);
   afterAll(() => kafka.stop());
   beforeEach(async () => {
     house = await movingHouse({

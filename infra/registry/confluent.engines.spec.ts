@@ -53,7 +53,7 @@ describeWithEngines('a registry that goes away', ['registry'], () => {
   beforeAll(async () => {
     engine = await startRegistry();
     ({ url } = engine);
-  }, 120_000);
+  }, 240_000);
   afterAll(() => engine.stop());
 
   test('what was asked once is answered while it is away, the rest is a passing error that says what is away', async () => {

@@ -21,7 +21,7 @@ describeWithEngines('Kafka over TLS with credentials', ['kafka'], () => {
     const tls = await ownCertificate();
     ca = tls.cert;
     [broker, { database, drop }] = await Promise.all([startKafka({ user, tls }), freshDatabase()]);
-  }, 180_000);
+  }, 240_000);
   afterAll(() => Promise.all([broker.stop(), drop()]), 60_000);
 
   const settings = (given: Readonly<{ tls?: boolean; ca?: string }>): ReturnType<typeof kafkaSettings> =>

@@ -161,6 +161,10 @@ describeWithEngines('topics that move between PostgreSQL and Kafka', ['kafka'], 
       const admin = kafkaClient(kafka, 'spec', silentLog).admin();
       await admin.connect();
       await admin.deleteTopics({ topics: [topic] });
+      // The controller answers before the broker knows of it.
+      await eventually(async () => {
+        expect(await admin.listTopics()).not.toContain(topic);
+      });
       await admin.disconnect();
       await refused('postgresql', /lost messages.*"daybook republish"/);
     }, 120_000);

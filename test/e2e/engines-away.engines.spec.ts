@@ -49,7 +49,7 @@ describeWithEngines('an installation on four engines', ['kafka', 'registry'], (_
     await checked(person, productId, 'price', 60_000);
     must(await change({ name: 'Before' }), 200, 204);
     await shows({ name: 'Before' });
-  }, 180_000);
+  }, 240_000);
 
   afterAll(async () => {
     for (const close of closers.reverse()) await close();

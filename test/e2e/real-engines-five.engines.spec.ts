@@ -10,7 +10,7 @@ describeWithEngines(
     let engines: EnginesStage;
     beforeAll(async () => {
       engines = await openOnEngines('five processes', registry);
-    }, 180_000);
+    }, 240_000);
     afterAll(() => engines.close(), 60_000);
 
     for (const suite of interfaceSuites) suite(() => engines.stage);

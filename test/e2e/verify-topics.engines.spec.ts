@@ -25,7 +25,7 @@ describeWithEngines(
       admin = kafkaClient({ brokers: [engines.kafka.url] }, 'test', silentLog).admin();
       await admin.connect();
       await work();
-    }, 120_000);
+    }, 240_000);
     afterAll(async () => {
       await admin.disconnect();
       await engines.close();

@@ -10,7 +10,7 @@ describeWithEngines('a broker under a running system', ['kafka', 'registry'], (_
   let arena: KafkaArena;
   beforeAll(async () => {
     arena = await openKafkaArena(registry);
-  }, 120_000);
+  }, 240_000);
   afterAll(() => arena.close(), 60_000);
 
   test('it is killed in the middle of a batch and starts again', async () => {
@@ -52,11 +52,14 @@ describeWithEngines('a broker under a running system', ['kafka', 'registry'], (_
     const load = arena.load();
     await goesOn(load);
     arena.broker.pause();
-    const away = performance.now();
-    while (performance.now() - away < 60_000) await goesOn(load, 10);
-    const { body } = await arena.person.call('GET', '/readyz');
-    expect(JSON.stringify(body)).toMatch(/behind/);
-    arena.broker.resume();
+    try {
+      const away = performance.now();
+      while (performance.now() - away < 60_000) await goesOn(load, 10);
+      const { body } = await arena.person.call('GET', '/readyz');
+      expect(JSON.stringify(body)).toMatch(/behind/);
+    } finally {
+      arena.broker.resume();
+    }
     await goesOn(load);
     expect(load.failures()).toEqual([]);
     await isCurrent(arena.person, load);

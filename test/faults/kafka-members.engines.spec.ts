@@ -13,7 +13,7 @@ describeWithEngines('systems that share a Kafka', ['kafka', 'registry'], (_, reg
   let arena: KafkaArena;
   beforeAll(async () => {
     arena = await openKafkaArena(registry);
-  }, 120_000);
+  }, 240_000);
   afterAll(() => arena.close(), 60_000);
 
   const secondSystem = (more: Readonly<Record<string, string>> = {}): Promise<System> =>

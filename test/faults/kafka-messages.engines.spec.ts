@@ -23,7 +23,7 @@ describeWithEngines(
     beforeAll(async () => {
       arena = await openKafkaArena(registry);
       topics = topicsOf(arena.database, arena.env);
-    }, 120_000);
+    }, 240_000);
     afterAll(async () => {
       await topics.close();
       await arena.close();

@@ -1,9 +1,13 @@
 /** Topics that are deleted, cut off or made anew under a running system: it is noticed, told, and mended by one command. */
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import type { Admin } from 'kafkajs';
+import { projectionConsumer } from '@daybook/infra/runtime/checkpoints.ts';
 import { kafkaClient } from '@daybook/infra/topics/kafka-client.ts';
+import type { Topics } from '@daybook/kernel/ports/topics.ts';
+import { products } from '@daybook/projectors/market/products.ts';
 import { eventsTopic, scrapeRequestsTopic } from '@daybook/schemas/topics.ts';
 import { describeWithEngines } from '../engines/engine-suite.ts';
+import { topicsOf } from '../support/engines-of.ts';
 import { eventually } from '../support/eventually.ts';
 import { startDaybook } from '../support/processes.ts';
 import { silentLog } from '../support/silent-log.ts';
@@ -14,13 +18,16 @@ import { isCurrent } from './two-tenants.ts';
 describeWithEngines('topics that lose messages', ['kafka', 'registry'], (_, registry = '') => {
   let arena: KafkaArena;
   let admin: Admin;
+  let topics: Topics;
   beforeAll(async () => {
     arena = await openKafkaArena(registry);
+    topics = topicsOf(arena.database, arena.env);
     admin = kafkaClient({ brokers: [arena.env['KAFKA_BROKERS'] ?? ''] }, 'test', silentLog).admin();
     await admin.connect();
-  }, 120_000);
+  }, 240_000);
   afterAll(async () => {
     await admin.disconnect();
+    await topics.close();
     await arena.close();
   }, 60_000);
 
@@ -37,6 +44,11 @@ describeWithEngines('topics that lose messages', ['kafka', 'registry'], (_, regi
       topic,
       partitions: ends.map(({ partition, high }) => ({ partition, offset: high })),
     });
+  };
+  /** How many messages of the topic the products have yet to take in. */
+  const waiting = async (): Promise<number> => {
+    const lags = await topics.lag(eventsTopic, projectionConsumer(products).group);
+    return lags.reduce((sum, { next, end }) => sum + end - next, 0);
   };
   const mended = async (): Promise<void> => {
     const { code, says } = await command('republish');
@@ -84,6 +96,7 @@ describeWithEngines('topics that lose messages', ['kafka', 'registry'], (_, regi
     // Nothing is taken in while the relay goes on.
     await arena.system.stopAndRestart('up', { FAILPOINTS: 'projector.read:1+:throw' });
     await goesOn(load, 30);
+    await eventually(async () => expect(await waiting()).toBeGreaterThan(0), { withinMs: 60_000 });
     await removeAll(eventsTopic);
     await arena.system.stopAndRestart('up');
     await said('A consumer stands still before messages that are lost.');
