@@ -50,6 +50,8 @@ export async function openKillHouse(topics: TopicHome = 'database'): Promise<Kil
   const env = {
     OUTBOUND_ALLOW_HOSTS: shop.host,
     SCRAPER_BACK_OFF_MS: '100',
+    // Many cases at once share a server whose connections are limited.
+    DB_POOL_SIZE: '5',
     ENCRYPTION_KEY: randomBytes(32).toString('base64'),
     SERVICE_SECRET: randomBytes(32).toString('base64url'),
   };

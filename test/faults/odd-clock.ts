@@ -16,7 +16,7 @@ function look(path: string): void {
     shiftMs = Number(shift ?? 0);
     stallMs = Number(stall ?? 0);
   } catch {
-    // The file is being written: the next look sees it.
+    // The folder is being removed.
   }
 }
 

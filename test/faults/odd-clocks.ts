@@ -1,5 +1,5 @@
 /** Clocks of processes, set by a test while they run. */
-import { writeFileSync } from 'node:fs';
+import { renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 /** The wall clock of one process. */
@@ -19,7 +19,9 @@ export function oddClock(folder: string, name: string, shiftMs = 0): OddClock {
   const file = join(folder, `${name}.clock`);
   let [shift, stall] = [shiftMs, 0];
   const write = (): void => {
-    writeFileSync(file, `${String(shift)} ${String(stall)}`);
+    // Whoever looks meanwhile sees what was there before, never an empty file.
+    writeFileSync(`${file}.new`, `${String(shift)} ${String(stall)}`);
+    renameSync(`${file}.new`, file);
   };
   write();
   return {
