@@ -21,12 +21,7 @@ export async function startServer(
   folder?: string,
 ): Promise<Server> {
   const own = folder ?? (await mkdtemp(join(tmpdir(), 'daybook-server-')));
-  const server = await keepEmbeddedPostgres({
-    folder: own,
-    port: await freePort(),
-    log: silentLog,
-    settings,
-  });
+  const server = await keepEmbeddedPostgres({ folder: own, freePort, log: silentLog, settings });
   return {
     url: server.url,
     folder: own,
