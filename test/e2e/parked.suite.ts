@@ -24,8 +24,6 @@ type Item = Readonly<{
 }>;
 
 const list = '/v1/operations/parked';
-/** Each test waits for several things, and for each of them as long as a busy machine may take. */
-const patientMs = 180_000;
 
 /** ENG-10: one tenant's messages are poisoned, its admins see and mend it, nobody else notices. */
 export function parkedSuite(stage: () => Stage): void {
@@ -36,7 +34,7 @@ export function parkedSuite(stage: () => Stage): void {
     beforeAll(async () => {
       [hurt, other] = [await stage().join('Hurt'), await stage().join('Other')];
       await publishPoison(stage(), hurt.tenantId);
-    }, patientMs);
+    }, 180_000);
 
     const parkedOf = async (person: Person, query = ''): Promise<readonly Item[]> =>
       (must(await person.call('GET', `${list}?limit=200${query}`), 200) as Page<Item>).items;
@@ -64,75 +62,59 @@ export function parkedSuite(stage: () => Stage): void {
       return all.consumer;
     };
 
-    test(
-      'every consumer parks the message; the tenant’s admins see it explained, another tenant nothing',
-      async () => {
-        const item = await at(await products());
-        expect(item).toMatchObject({ kind: 'message', reason: 'schema-incompatible', decision: null });
-        const shown = must(await hurt.call('GET', `${list}/${item.parkedId}`), 200) as Item;
-        expect(shown.explanation?.todo).toContain('retry');
-        expect(JSON.stringify(shown)).not.toContain(hurt.email);
-        expect(await parkedOf(other)).toEqual([]);
-        expect((await other.call('GET', `${list}/${item.parkedId}`)).status).toBe(404);
-      },
-      patientMs,
-    );
+    test('every consumer parks the message; the tenant’s admins see it explained, another tenant nothing', async () => {
+      const item = await at(await products());
+      expect(item).toMatchObject({ kind: 'message', reason: 'schema-incompatible', decision: null });
+      const shown = must(await hurt.call('GET', `${list}/${item.parkedId}`), 200) as Item;
+      expect(shown.explanation?.todo).toContain('retry');
+      expect(JSON.stringify(shown)).not.toContain(hurt.email);
+      expect(await parkedOf(other)).toEqual([]);
+      expect((await other.call('GET', `${list}/${item.parkedId}`)).status).toBe(404);
+    }, 180_000);
 
-    test(
-      'another tenant is served all the while',
-      async () => {
-        await at(await products());
-        const productId = await track(other, pageOf(stage().shop, 'corner-notebook'), { name: 'Untouched' });
-        const product = await eventually(() => productOf(other, productId), { withinMs: 60_000 });
-        expect(product).toMatchObject({ name: 'Untouched' });
-      },
-      patientMs,
-    );
+    test('another tenant is served all the while', async () => {
+      await at(await products());
+      const productId = await track(other, pageOf(stage().shop, 'corner-notebook'), { name: 'Untouched' });
+      const product = await eventually(() => productOf(other, productId), { withinMs: 60_000 });
+      expect(product).toMatchObject({ name: 'Untouched' });
+    }, 180_000);
 
-    test(
-      'acts of others, of nobody’s and without sense change nothing',
-      async () => {
-        const { parkedId } = await at(await products());
-        const post = (person: Person, path: string, body: object) =>
-          person.call('POST', `${list}/${path}`, { body });
-        expect((await post(other, `${parkedId}/retry`, {})).status).toBe(404);
-        expect((await post(other, `${parkedId}/skip`, { reason: 'Mine.' })).status).toBe(404);
-        expect((await post(hurt, `message-${String(2 ** 40)}/retry`, {})).status).toBe(404);
-        expect((await post(hurt, `${parkedId}/skip`, {})).status).toBe(400);
-        expect((await post(hurt, `${parkedId}/skip`, { reason: ' ' })).status).toBe(400);
-        expect((await at(await products())).parkedId).toBe(parkedId);
-      },
-      patientMs,
-    );
+    test('acts of others, of nobody’s and without sense change nothing', async () => {
+      const { parkedId } = await at(await products());
+      const post = (person: Person, path: string, body: object) =>
+        person.call('POST', `${list}/${path}`, { body });
+      expect((await post(other, `${parkedId}/retry`, {})).status).toBe(404);
+      expect((await post(other, `${parkedId}/skip`, { reason: 'Mine.' })).status).toBe(404);
+      expect((await post(hurt, `message-${String(2 ** 40)}/retry`, {})).status).toBe(404);
+      expect((await post(hurt, `${parkedId}/skip`, {})).status).toBe(400);
+      expect((await post(hurt, `${parkedId}/skip`, { reason: ' ' })).status).toBe(400);
+      expect((await at(await products())).parkedId).toBe(parkedId);
+    }, 180_000);
 
-    test(
-      'retried it is parked again; skipped its tenant goes on in order, and the decision stays',
-      async () => {
-        const consumer = await products();
-        const { parkedId } = await at(consumer);
-        const productId = await track(hurt, pageOf(stage().shop, 'corner-notebook'), { name: 'Behind' });
-        expect((await hurt.call('GET', `/v1/market/products/${productId}`)).status).toBe(404);
-        must(await hurt.call('POST', `${list}/${parkedId}/retry`), 202);
-        await skipAll(hurt);
-        const product = await eventually(() => productOf(hurt, productId), { withinMs: 60_000 });
-        expect(product).toMatchObject({ name: 'Behind' });
-        const closed = await eventually(
-          async () => {
-            const found = (await parkedOf(hurt, '&status=closed')).find((one) => one.parkedId === parkedId);
-            expect(found).toMatchObject({
-              status: 'closed',
-              decision: { act: 'skipped', reason: 'Of no use.', by: { id: hurt.userId } },
-            });
-            return found;
-          },
-          { withinMs: 60_000 },
-        );
-        expect(await parkedOf(hurt)).toEqual([]);
-        const again = await hurt.call('POST', `${list}/${String(closed?.parkedId)}/retry`);
-        expect([again.status, again.code]).toEqual([409, 'not-parked']);
-      },
-      patientMs,
-    );
+    test('retried it is parked again; skipped its tenant goes on in order, and the decision stays', async () => {
+      const consumer = await products();
+      const { parkedId } = await at(consumer);
+      const productId = await track(hurt, pageOf(stage().shop, 'corner-notebook'), { name: 'Behind' });
+      expect((await hurt.call('GET', `/v1/market/products/${productId}`)).status).toBe(404);
+      must(await hurt.call('POST', `${list}/${parkedId}/retry`), 202);
+      await skipAll(hurt);
+      const product = await eventually(() => productOf(hurt, productId), { withinMs: 60_000 });
+      expect(product).toMatchObject({ name: 'Behind' });
+      const closed = await eventually(
+        async () => {
+          const found = (await parkedOf(hurt, '&status=closed')).find((one) => one.parkedId === parkedId);
+          expect(found).toMatchObject({
+            status: 'closed',
+            decision: { act: 'skipped', reason: 'Of no use.', by: { id: hurt.userId } },
+          });
+          return found;
+        },
+        { withinMs: 60_000 },
+      );
+      expect(await parkedOf(hurt)).toEqual([]);
+      const again = await hurt.call('POST', `${list}/${String(closed?.parkedId)}/retry`);
+      expect([again.status, again.code]).toEqual([409, 'not-parked']);
+    }, 180_000);
 
     /** Gives everything of a tenant up. */
     async function skipAll(person: Person): Promise<void> {
@@ -148,30 +130,26 @@ export function parkedSuite(stage: () => Stage): void {
       );
     }
 
-    test(
-      'the operator lists, explains and retries over all tenants by the command line',
-      async () => {
-        const third = await stage().join('Third');
-        await publishPoison(stage(), third.tenantId);
-        const item = await eventually(
-          async () => {
-            const found = (await parkedOf(third)).find(({ consumer }) => consumer.startsWith('timeline.v'));
-            if (found === undefined) throw new Error('Nothing is parked for the timeline yet.');
-            return found;
-          },
-          { withinMs: 60_000 },
-        );
-        expect(await daybook(stage(), 'parked', 'list', '--tenant', third.tenantId)).toContain(item.parkedId);
-        const shown = await daybook(stage(), 'parked', 'show', item.parkedId);
-        expect(shown).toContain('schema-incompatible');
-        expect(shown).toContain('to do');
-        expect(
-          await daybook(stage(), 'parked', 'retry', '--consumer', item.consumer, '--tenant', third.tenantId),
-        ).toContain('1 handed back');
-        await skipAll(third);
-      },
-      patientMs,
-    );
+    test('the operator lists, explains and retries over all tenants by the command line', async () => {
+      const third = await stage().join('Third');
+      await publishPoison(stage(), third.tenantId);
+      const item = await eventually(
+        async () => {
+          const found = (await parkedOf(third)).find(({ consumer }) => consumer.startsWith('timeline.v'));
+          if (found === undefined) throw new Error('Nothing is parked for the timeline yet.');
+          return found;
+        },
+        { withinMs: 60_000 },
+      );
+      expect(await daybook(stage(), 'parked', 'list', '--tenant', third.tenantId)).toContain(item.parkedId);
+      const shown = await daybook(stage(), 'parked', 'show', item.parkedId);
+      expect(shown).toContain('schema-incompatible');
+      expect(shown).toContain('to do');
+      expect(
+        await daybook(stage(), 'parked', 'retry', '--consumer', item.consumer, '--tenant', third.tenantId),
+      ).toContain('1 handed back');
+      await skipAll(third);
+    }, 180_000);
   });
 }
 
