@@ -2,6 +2,7 @@ import { z } from 'zod';
 import type { Wakeups } from '@daybook/infra/database/wakeups.ts';
 import type { ServerSentEvent } from '@daybook/infra/http/sse.ts';
 import { defineEventStream, type EventStream } from '@daybook/infra/http/stream-routes.ts';
+import { rest } from '@daybook/infra/runtime/loop.ts';
 import type { QueryDatabase, TenantDb } from '@daybook/infra/runtime/query-database.ts';
 import { observers } from '../shared/access.ts';
 import { timelineItemOf, type TimelineRow } from './timeline-view.ts';
@@ -14,6 +15,9 @@ export type StreamPorts = Readonly<{
 }>;
 
 const rowsAtOnce = 200;
+
+/** Between a look that found nothing and the next, in milliseconds: the signal is of the whole installation, not of the tenant. */
+const restMs = 250;
 
 /** The event streams of audit. */
 export function auditStreams(ports: StreamPorts): readonly EventStream<unknown>[] {
@@ -46,12 +50,14 @@ export async function* liveEvents(
   try {
     let position = after ?? (await lastPosition(db));
     while (!signal.aborted) {
+      const lookedAt = performance.now();
       const rows = await rowsAfter(db, position, type);
       for (const row of rows) {
         yield { id: row.position, data: timelineItemOf(row) };
         position = row.position;
       }
       if (rows.length < rowsAtOnce) await wakeup.next(pollMs, signal);
+      if (rows.length === 0) await rest(Math.max(1, lookedAt + restMs - performance.now()), signal);
     }
   } finally {
     wakeup.close();
