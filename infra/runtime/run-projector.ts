@@ -97,17 +97,19 @@ async function prepare(
   const { projection, database, signal } = options;
   const build = await ensureReadModel(database, projection);
   await ensureCheckpoints(database.pool, build.consumer, topic.partitions, beginning);
-  const isNeeded = async (): Promise<boolean> => !(await isKeptUp(options, build, topic.retentionMs));
+  const mayMiss = (): Promise<boolean> => mayHaveMissed(database.pool, build.consumer, topic.retentionMs);
   const shown = await shownBuilds(database.pool, projection.name);
-  if (!(await isNeeded())) return;
+  const isShown = shown !== undefined && shown.version >= projection.version;
+  if (isShown && !(await mayMiss())) return;
   const refusals = new Map<string, Refusal>();
+  // Once the build was shown, whoever showed it follows the topic.
+  const isNeeded = async (): Promise<boolean> => !(await wasEverShown(database, build)) || mayMiss();
   const taking: Taking = { ...options, build, refusals, shown, topic: topic.name, isNeeded };
   await takeIn(taking);
   // Stopped halfway it has to begin here again: the topic may not hold the rest.
   if (signal.aborted) return;
   await touchCheckpoints(database.pool, build.consumer);
-  if (shown !== undefined && (shown.version >= projection.version || (await wasEverShown(database, build))))
-    return;
+  if (isShown || (shown !== undefined && (await wasEverShown(database, build)))) return;
   // Somebody else was quicker, such as a rebuild: what is shown now may be what is wanted.
   if ((await show(taking)) === 'moved on') await prepare(options, topic);
 }
@@ -120,18 +122,6 @@ type Taking = Omit<RunProjectorOptions, 'topic'> &
     shown: ShownBuilds | undefined;
     isNeeded: () => Promise<boolean>;
   }>;
-
-/** Whether a build was shown, or is of an earlier version than that, and the topic still has what it lacks. */
-async function isKeptUp(
-  { database, projection }: RunProjectorOptions,
-  build: ReadModelBuild,
-  retentionMs: number | undefined,
-): Promise<boolean> {
-  const shown = await shownBuilds(database.pool, projection.name);
-  const wasShown =
-    (shown !== undefined && shown.version >= projection.version) || (await wasEverShown(database, build));
-  return wasShown && !(await mayHaveMissed(database.pool, build.consumer, retentionMs));
-}
 
 async function wasEverShown(database: Database, { projection, build }: ReadModelBuild): Promise<boolean> {
   const recorded = await recordedBuilds(database.pool, projection.name);

@@ -73,7 +73,6 @@ const ofPoison: KillCase = { nth: 1, stimulus: poison, finds: /^dead letter of p
 const foldAnew: KillCase = {
   ...atStart,
   before: `
-    delete from runtime.builds;
     delete from runtime.read_models;
     delete from runtime.checkpoints where consumer not like 'process %';
     do $$ declare t record; begin
