@@ -106,19 +106,20 @@ describe('a migration beside code that runs', () => {
     const migrating = migrate(database, { migrations: beside(slow) }).then((names) => (applied = names));
     const other = openDatabase({ url: database.url, poolSize: 1, log: silentLog });
     const waits: number[] = [];
+    // The server’s clock tells of locks alone, and not of how long the machine stood still around them.
+    const byTheServer = `select exists (select from log.events),
+      extract(epoch from clock_timestamp() - statement_timestamp())::float8 * 1000 as ms`;
     // Readers of the table queue behind a migration that waits for it: for as long as it waits, and no longer.
     await eventually(
       async () => {
-        const began = performance.now();
-        await other.pool.query('select from log.events limit 1');
-        waits.push(performance.now() - began);
+        const { rows } = await other.pool.query<{ ms: number }>(byTheServer);
+        waits.push(rows[0]?.ms ?? Infinity);
         if (waits.length < 200) throw new Error('Not yet.');
       },
       { withinMs: 30_000, everyMs: 1 },
     );
     expect(applied).toBeUndefined();
-    // One or two may have waited for a machine that stood still.
-    expect(waits.toSorted((a, b) => b - a)[2]).toBeLessThan(2_000);
+    expect(Math.max(...waits)).toBeLessThan(2_000);
     await reader.query('commit');
     reader.release();
     await migrating;
