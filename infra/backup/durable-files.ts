@@ -1,12 +1,12 @@
 import { constants } from 'node:fs';
-import { access, chmod, copyFile, mkdir, open, rename, rm } from 'node:fs/promises';
+import { access, chmod, copyFile, mkdir, open, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 
-/** Writes a new file and flushes it. */
-export async function writeDurably(path: string, text: string): Promise<void> {
+/** Writes a new file, of a text or of its parts as they come, and flushes it. */
+export async function writeDurably(path: string, text: string | AsyncIterable<string>): Promise<void> {
   const file = await open(path, 'wx', 0o600);
   try {
-    await file.writeFile(text);
+    await writeFile(file, text);
     await file.sync();
   } finally {
     await file.close();

@@ -4,7 +4,8 @@
  *
  * 1. Make a folder beside the place, after removing what a dead backup left of it.
  * 2. Read everything of the database in one snapshot: log, keys, topics, states of processes are of one moment, as after
- *    a crash. Writers are not held up. Dying: an unfinished folder, which is no backup and says so by its name.
+ *    a crash. Writers are not held up. The hashes of the pages that events name go to a file of the folder, which is gone
+ *    after step 3. Dying: an unfinished folder, which is no backup and says so by its name.
  * 3. Copy the stored objects, all that the events of the snapshot name
  *    [restore.int.spec.ts "a backup that dies at backup.copied leaves no backup"].
  * 4. Write the manifest and flush all names [restore.int.spec.ts "a backup that dies at backup.writing leaves no backup"].
@@ -25,6 +26,7 @@ import { toPosition } from '../event-store/position.ts';
 import { failpoint } from '../failpoints/failpoint.ts';
 import { copyDurably, makeFolder, syncFolder } from './durable-files.ts';
 import { backupFormat, writeManifest, type Manifest } from './manifest.ts';
+import { writeNamedPages } from './named-pages.ts';
 import { copyObjectsOut } from './stored-objects.ts';
 import { copyOut, fileFacts } from './table-copy.ts';
 import { keptTables, sequencesOf } from './tables.ts';
@@ -60,8 +62,10 @@ export async function makeBackup(options: BackupOptions): Promise<Manifest> {
   try {
     await rm(unfinished, { recursive: true, force: true });
     await makeFolder(join(unfinished, 'tables'));
-    const { pages, ...read } = await readDatabase(options, unfinished);
-    const objects = await copyObjectsOut(options.dataFolder, unfinished, pages);
+    const namedPages = join(unfinished, 'named-pages');
+    const read = await readDatabase(options, unfinished, namedPages);
+    const objects = await copyObjectsOut(options.dataFolder, unfinished, namedPages);
+    await rm(namedPages);
     const secrets = options.withSecrets === true ? await copySecrets(options.dataFolder, unfinished) : [];
     const manifest: Manifest = { format: backupFormat, product: options.product, ...read, objects, secrets };
     await failpoint('backup.copied');
@@ -78,10 +82,13 @@ export async function makeBackup(options: BackupOptions): Promise<Manifest> {
   }
 }
 
-type Read = Pick<Manifest, 'madeAt' | 'log' | 'migrations' | 'tables' | 'sequences' | 'keyVersions'> &
-  Readonly<{ pages: readonly string[] }>;
+type Read = Pick<Manifest, 'madeAt' | 'log' | 'migrations' | 'tables' | 'sequences' | 'keyVersions'>;
 
-async function readDatabase({ databaseUrl, log }: BackupOptions, folder: string): Promise<Read> {
+async function readDatabase(
+  { databaseUrl, log }: BackupOptions,
+  folder: string,
+  namedPages: string,
+): Promise<Read> {
   const database = openDatabase({
     url: databaseUrl,
     poolSize: 1,
@@ -94,7 +101,9 @@ async function readDatabase({ databaseUrl, log }: BackupOptions, folder: string)
   try {
     return await database.transaction(async (client) => {
       await client.query('set transaction isolation level repeatable read, read only');
-      return readSnapshot(client, folder);
+      const read = await readSnapshot(client, folder);
+      await writeNamedPages(client, namedPages);
+      return read;
     });
   } finally {
     await database.close();
@@ -127,17 +136,7 @@ async function readSnapshot(client: pg.PoolClient, folder: string): Promise<Read
     // Sequences know no snapshots: read last, none is behind the rows.
     sequences: [...(await sequencesOf(client, kept))],
     keyVersions: versions.map(({ version }) => version),
-    pages: await namedPages(client),
   };
-}
-
-/** Hashes of the pages that events name. By the text: an operator of json refuses a whole event for one \u0000 in it. */
-async function namedPages(client: pg.PoolClient): Promise<readonly string[]> {
-  const { rows } = await client.query<{ hash: string }>(
-    `select distinct substring(data::text from '"snapshotHash"\\s*:\\s*"([0-9a-f]{64})"') as hash
-     from log.events where data::text ~ '"snapshotHash"\\s*:\\s*"[0-9a-f]{64}"'`,
-  );
-  return rows.map(({ hash }) => hash);
 }
 
 async function readLog(client: pg.PoolClient): Promise<Pick<Manifest, 'madeAt' | 'log'>> {
