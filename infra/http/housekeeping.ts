@@ -1,6 +1,8 @@
 import type { Log } from '@daybook/kernel/ports/outside.ts';
-import { translateDatabaseError, type Database } from '../database/database.ts';
+import type { Database } from '../database/database.ts';
+import { removeRows } from '../database/portions.ts';
 import { failpoint } from '../failpoints/failpoint.ts';
+import { eachPart } from '../runtime/loop.ts';
 import { sweepNonces } from '../tokens/nonces.ts';
 import type { IdempotencyStore } from './idempotency-store.ts';
 
@@ -18,17 +20,25 @@ export type HousekeepingOptions = Readonly<{
  */
 export function startHousekeeping(options: HousekeepingOptions): Readonly<{ stop(): Promise<void> }> {
   const { database, idempotency, log, everyMs = 600_000 } = options;
+  const stopping = new AbortController();
   let sweeping: Promise<void> | undefined;
   const sweep = async (): Promise<void> => {
+    const { signal } = stopping;
+    const failed = (part: string, error: unknown): void => {
+      log.warn('The HTTP interface could not forget what it need not remember.', { part, error });
+    };
+    const parts = {
+      keys: () => idempotency.sweep(signal),
+      nonces: () => sweepNonces(database, signal),
+      counts: () => sweepCounts(database, signal),
+    };
     try {
       await failpoint('interface.sweeping');
-      const keys = await idempotency.sweep();
-      const nonces = await sweepNonces(database);
-      const counts = await sweepCounts(database);
+      const forgotten = await eachPart(parts, failed);
       await failpoint('interface.swept');
-      log.debug('What the HTTP interface need not remember is forgotten.', { keys, nonces, counts });
+      log.debug('What the HTTP interface need not remember is forgotten.', forgotten);
     } catch (error) {
-      log.warn('The HTTP interface could not forget what it need not remember.', { error });
+      failed('all', error);
     }
   };
   const begin = (): void => {
@@ -41,18 +51,13 @@ export function startHousekeeping(options: HousekeepingOptions): Readonly<{ stop
   return {
     stop: async () => {
       clearInterval(timer);
+      stopping.abort();
       await sweeping;
     },
   };
 }
 
-async function sweepCounts(database: Pick<Database, 'pool'>): Promise<number> {
-  try {
-    const { rowCount } = await database.pool.query('delete from runtime.rate_limits where expire < $1', [
-      Date.now(),
-    ]);
-    return rowCount ?? 0;
-  } catch (error) {
-    throw translateDatabaseError(error);
-  }
+function sweepCounts({ pool }: Pick<Database, 'pool'>, signal: AbortSignal): Promise<number> {
+  const expired = { table: 'runtime.rate_limits', where: 'expire < $1', values: [Date.now()] };
+  return removeRows(pool, expired, signal);
 }

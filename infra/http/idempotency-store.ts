@@ -2,6 +2,7 @@ import type { Vault } from '@daybook/kernel/ports/outside.ts';
 import { translateDatabaseError, type Database } from '../database/database.ts';
 import type { Answer } from './answers.ts';
 import { coalesced } from '../database/coalesced.ts';
+import { removeRows } from '../database/portions.ts';
 
 /** What became of a claim on an idempotency key. */
 export type Claim =
@@ -19,7 +20,7 @@ export type IdempotencyStore = Readonly<{
   /** Gives a claim up, so that a repeat is handled at once. @throws `unavailable` */
   release(id: string): Promise<void>;
   /** Forgets what is older than the time a key holds. Answers with how many. @throws `unavailable` */
-  sweep(): Promise<number>;
+  sweep(signal?: AbortSignal): Promise<number>;
 }>;
 
 export type IdempotencyStoreOptions = Readonly<{
@@ -137,15 +138,10 @@ export function postgresIdempotency(options: IdempotencyStoreOptions): Idempoten
         [id],
       );
     },
-    sweep: async () => {
-      const rows = await query<{ count: number }>(
-        'sweep idempotency keys',
-        `with gone as (
-           delete from runtime.idempotent_requests where claimed_at < now() - make_interval(secs => $1) returning 1
-         ) select count(*) from gone`,
-        [keepMs / 1_000],
-      );
-      return rows[0]?.count ?? 0;
+    sweep: (signal) => {
+      const where = 'claimed_at < now() - make_interval(secs => $1)';
+      const rows = { table: 'runtime.idempotent_requests', where, values: [keepMs / 1_000] };
+      return removeRows(database.pool, rows, signal);
     },
   };
 }

@@ -2,7 +2,7 @@ import type { Log } from '@daybook/kernel/ports/outside.ts';
 import type { Database } from '../database/database.ts';
 import { failpoint } from '../failpoints/failpoint.ts';
 import { defaultRetention } from '../topics/retention.ts';
-import { reasonOf, rest } from './loop.ts';
+import { eachPart, reasonOf, rest } from './loop.ts';
 import { forgetRejectedEffects, wakeStragglers } from './outbox.ts';
 import { forgetInputs } from './process-store.ts';
 
@@ -34,14 +34,20 @@ export async function runHousekeeping(options: HousekeepingOptions): Promise<voi
     rejectedMs = 30 * dayMs,
   } = options;
   while (!signal.aborted) {
+    const failed = (part: string, error: unknown): void => {
+      log.warn('The upkeep of processes failed in part.', { part, ...reasonOf(error) });
+    };
+    const parts = {
+      inputs: () => forgetInputs(database.pool, inputsMs, signal),
+      rejectedEffects: () => forgetRejectedEffects(database.pool, rejectedMs, signal),
+      stragglers: () => wakeStragglers(database.pool),
+    };
     try {
       await failpoint('housekeeping.removing');
-      await forgetInputs(database.pool, inputsMs);
-      await forgetRejectedEffects(database.pool, rejectedMs);
-      await wakeStragglers(database.pool);
+      await eachPart(parts, failed);
       await failpoint('housekeeping.removed');
     } catch (error) {
-      log.warn('Old rows of processes cannot be removed for now.', reasonOf(error));
+      failed('all', error);
     }
     await rest(everyMs, signal);
   }

@@ -39,6 +39,25 @@ export async function untilDone<T>(
   return undefined;
 }
 
+/**
+ * Does parts one after another, answers with what those say that succeed, and hands the failures of others to `onFailure`:
+ * one that fails keeps none from its turn.
+ */
+export async function eachPart<Part extends string>(
+  parts: Readonly<Record<Part, () => Promise<number>>>,
+  onFailure: (part: string, error: unknown) => void,
+): Promise<Partial<Record<Part, number>>> {
+  const done: Partial<Record<Part, number>> = {};
+  for (const part of Object.keys(parts) as Part[]) {
+    try {
+      done[part] = await parts[part]();
+    } catch (error) {
+      onFailure(part, error);
+    }
+  }
+  return done;
+}
+
 /** What may be logged of an error: never data. */
 export function reasonOf(error: unknown): Readonly<Record<string, unknown>> {
   if (!isDaybookError(error)) return { reason: error instanceof Error ? error.message : 'unknown' };

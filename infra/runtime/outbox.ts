@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { CommandDelivery } from '@daybook/kernel/ports/outside.ts';
 import type { Database } from '../database/database.ts';
+import { removeRows } from '../database/portions.ts';
 import type { Querier } from './checkpoints.ts';
 import type { InstanceName, OutwardEffect } from './process-step.ts';
 
@@ -208,10 +209,11 @@ export async function wakeStragglers(querier: Querier): Promise<number> {
 }
 
 /** Removes refused effects older than a window; dead ones stay until somebody sees to them. */
-export async function forgetRejectedEffects(querier: Querier, olderThanMs: number): Promise<number> {
-  const { rowCount } = await querier.query(
-    `delete from runtime.effects where status = 'rejected' and closed_at < now() - make_interval(secs => $1)`,
-    [olderThanMs / 1_000],
-  );
-  return rowCount ?? 0;
+export function forgetRejectedEffects(
+  querier: Querier,
+  olderThanMs: number,
+  signal?: AbortSignal,
+): Promise<number> {
+  const where = `status = 'rejected' and closed_at < now() - make_interval(secs => $1)`;
+  return removeRows(querier, { table: 'runtime.effects', where, values: [olderThanMs / 1_000] }, signal);
 }

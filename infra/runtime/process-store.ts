@@ -1,5 +1,6 @@
 import type { CommandDelivery } from '@daybook/kernel/ports/outside.ts';
 import { DaybookError } from '@daybook/kernel/errors.ts';
+import { removeRows } from '../database/portions.ts';
 import type { Querier } from './checkpoints.ts';
 import { instanceKey, type InstanceName, type ProcessChanges } from './process-step.ts';
 
@@ -248,10 +249,11 @@ export async function untilNextTimer(querier: Querier, processes: readonly strin
 }
 
 /** Forgets input ids older than a window; answers with how many. */
-export async function forgetInputs(querier: Querier, olderThanMs: number): Promise<number> {
-  const { rowCount } = await querier.query(
-    `delete from runtime.process_inputs where seen_at < now() - make_interval(secs => $1)`,
-    [olderThanMs / 1_000],
+export function forgetInputs(querier: Querier, olderThanMs: number, signal?: AbortSignal): Promise<number> {
+  const where = 'seen_at < now() - make_interval(secs => $1)';
+  return removeRows(
+    querier,
+    { table: 'runtime.process_inputs', where, values: [olderThanMs / 1_000] },
+    signal,
   );
-  return rowCount ?? 0;
 }

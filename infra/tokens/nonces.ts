@@ -1,4 +1,5 @@
 import { translateDatabaseError, type Database } from '../database/database.ts';
+import { removeRows } from '../database/portions.ts';
 import { failpoint } from '../failpoints/failpoint.ts';
 import type { Nonces } from './service-signature.ts';
 
@@ -40,12 +41,6 @@ export function postgresNonces(database: Pick<Database, 'pool'>): Nonces {
 }
 
 /** Forgets nonces whose requests would be refused as stale. Answers with how many. */
-export async function sweepNonces(database: Pick<Database, 'pool'>): Promise<number> {
-  try {
-    return (
-      (await database.pool.query('delete from runtime.request_nonces where expires_at < now()')).rowCount ?? 0
-    );
-  } catch (error) {
-    throw translateDatabaseError(error);
-  }
+export function sweepNonces(database: Pick<Database, 'pool'>, signal?: AbortSignal): Promise<number> {
+  return removeRows(database.pool, { table: 'runtime.request_nonces', where: 'expires_at < now()' }, signal);
 }

@@ -1,5 +1,6 @@
 import type { Log } from '@daybook/kernel/ports/outside.ts';
 import type { Database } from '../database/database.ts';
+import { inPortions } from '../database/portions.ts';
 import { failpoint } from '../failpoints/failpoint.ts';
 import { reasonOf } from '../runtime/loop.ts';
 import { ask } from './postgres-statement.ts';
@@ -21,9 +22,6 @@ export const defaultRetention: RetentionPolicy = {
   forgottenAfterMs: 30 * 24 * 60 * 60 * 1000,
 };
 
-/** Most messages of one partition that one statement removes: keeps its transaction short. */
-const removeAtOnce = 5_000;
-
 /** Removes what the policy lets go, of every topic. Answers with how many messages that were. */
 export async function removeExpired(database: Database, policy: RetentionPolicy): Promise<number> {
   const topics = await ask<readonly [number]>(database, {
@@ -33,18 +31,17 @@ export async function removeExpired(database: Database, policy: RetentionPolicy)
   });
   let removed = 0;
   for (const [id] of topics) {
-    for (;;) {
+    // Of each partition so many.
+    removed += await inPortions(async (most) => {
       await failpoint('retention.removing');
       const rows = await ask<readonly [number]>(database, {
         name: 'topics.remove_expired',
         text: 'select topics.remove_expired($1, $2, $3)',
-        values: [id, removeAtOnce, policy.forgottenAfterMs],
+        values: [id, most, policy.forgottenAfterMs],
       });
       await failpoint('retention.removed');
-      const count = rows[0]?.[0] ?? 0;
-      removed += count;
-      if (count < removeAtOnce) break;
-    }
+      return rows[0]?.[0] ?? 0;
+    });
   }
   return removed;
 }

@@ -216,7 +216,7 @@ async function workHosts(options: {
       const due = room ? await queue.nextDueMs() : null;
       if (performance.now() >= purgeAt) {
         purgeAt = performance.now() + purgeEveryMs;
-        upkeep(queue.purge());
+        upkeep(queue.purge(signal));
       }
       failures = 0;
       options.report(null);

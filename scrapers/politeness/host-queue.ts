@@ -1,5 +1,6 @@
 import { coalesced } from '@daybook/infra/database/coalesced.ts';
 import { translateDatabaseError, type Database } from '@daybook/infra/database/database.ts';
+import { removeRows } from '@daybook/infra/database/portions.ts';
 import { failpoint } from '@daybook/infra/failpoints/failpoint.ts';
 import type { TopicMessage } from '@daybook/kernel/process.ts';
 import type { ScrapeRequested } from '@daybook/schemas/market/events.generated.ts';
@@ -54,7 +55,7 @@ export type HostQueue = Readonly<{
   /** Milliseconds until a host may be due; null where nothing waits. */
   nextDueMs(): Promise<number | null>;
   /** Forgets requests that were finished more than a day ago. */
-  purge(): Promise<void>;
+  purge(signal?: AbortSignal): Promise<void>;
 }>;
 
 /** A worker that dies leaves its hosts to others after this. */
@@ -137,13 +138,10 @@ export function hostQueue({ pool }: Pick<Database, 'pool'>, worker: string): Hos
       );
       return row?.ms ?? null;
     },
-    purge: async () => {
+    purge: async (signal) => {
       await failpoint('scraper.purging');
-      await query(
-        'scraping-purge',
-        `delete from scraping.requests where finished_at < now() - interval '1 day'`,
-        [],
-      );
+      const where = `finished_at < now() - interval '1 day'`;
+      await removeRows(pool, { table: 'scraping.requests', where }, signal);
       await failpoint('scraper.purged');
     },
   };

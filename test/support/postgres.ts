@@ -9,7 +9,7 @@ export const templateName = 'daybook_template';
 
 /** A migrated database of its own, cloned from the template. `drop` closes it and removes it. */
 export async function freshDatabase(
-  options: { poolSize?: number } = {},
+  options: { poolSize?: number; statementTimeoutMs?: number } = {},
 ): Promise<{ database: Database; url: string; drop: () => Promise<void> }> {
   const name = `test_${randomUUID().replaceAll('-', '')}`;
   await onServer(`create database ${name} template ${templateName} strategy file_copy`);
