@@ -4,6 +4,7 @@ import { LRUCache } from 'lru-cache';
 import { RateLimiterPostgres, RateLimiterRes } from 'rate-limiter-flexible';
 import type { Log } from '@daybook/kernel/ports/outside.ts';
 import type { Database } from '../database/database.ts';
+import { reasonOf } from '../runtime/loop.ts';
 import { countRefusedRequest } from '../telemetry/metrics.ts';
 import { edgeProblem, ProblemError } from './problems.ts';
 
@@ -123,6 +124,8 @@ export function rateLimits({
     auth: new LRUCache({ max: maxWindows }),
     mutations: new LRUCache({ max: maxWindows }),
   };
+  /** Whose counts could not be shared since the last exchange told of it, by policy and key, and the last reason. */
+  const unshared = { callers: new Set<string>(), error: undefined as unknown };
   let exchanging: Promise<void> | undefined;
   let timer: NodeJS.Timeout | undefined;
 
@@ -148,10 +151,17 @@ export function rateLimits({
       window.until = now() + Math.max(resetMs, 0);
     } catch (error) {
       window.unsent += points;
-      log.warn('Counts of a rate limit could not be shared.', { policy: name, error });
+      unshared.callers.add(`${name}:${key}`);
+      unshared.error = error;
     } finally {
       window.inFlight -= points;
     }
+  }
+
+  async function sendAtOnce(name: PolicyName, key: string, window: Window): Promise<void> {
+    await send(name, key, window);
+    // The exchange tells of those that failed, together.
+    if (unshared.callers.size > 0) exchangeSoon();
   }
 
   async function exchange(): Promise<void> {
@@ -167,6 +177,14 @@ export function rateLimits({
     for (const all of Object.values(windows)) {
       for (const [key, window] of [...all]) if (window.until <= now()) all.delete(key);
     }
+    tellUnshared();
+  }
+
+  function tellUnshared(): void {
+    const { callers, error } = unshared;
+    if (callers.size === 0) return;
+    log.warn('Counts of rate limits could not be shared.', { callers: callers.size, ...reasonOf(error) });
+    callers.clear();
   }
 
   function exchangeSoon(): void {
@@ -218,7 +236,7 @@ export function rateLimits({
         const window = windowOf(name, key);
         window.unsent += 1;
         taken.push({ name, window });
-        if (policy.shared === 'at once') waits.push(send(name, key, window));
+        if (policy.shared === 'at once') waits.push(sendAtOnce(name, key, window));
         else exchangeSoon();
       }
       if (taken.length === 0) return undefined;

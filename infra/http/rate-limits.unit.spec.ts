@@ -106,7 +106,19 @@ describe('rate limits', () => {
     await own.take(['auth'], 'a', response());
     await own.take(['auth'], 'a', response());
     await expect(own.take(['auth'], 'a', response())).rejects.toMatchObject(refusal);
-    expect(log.lines[0]).toMatchObject({ level: 'warn', fields: { policy: 'auth' } });
+    await own.close();
+    expect(log.lines).toMatchObject([{ level: 'warn', fields: { callers: 1, reason: 'gone' } }]);
+  });
+
+  test('an exchange that fails is one line in the log, however many callers it is for', async () => {
+    const { limits, log } = world({ add: () => Promise.reject(new Error('gone')) });
+    const own = limits();
+    for (let n = 0; n < 50; n += 1) void own.take(['general'], `caller ${String(n)}`, response());
+    await own.take(['auth'], 'caller 0', response());
+    await own.close();
+    expect(log.lines).toEqual([
+      expect.objectContaining({ level: 'warn', fields: { callers: 51, reason: 'gone' } }),
+    ]);
   });
 
   test('0 is no limit and sets no header', () => {
