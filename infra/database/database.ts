@@ -57,6 +57,12 @@ export function instant(text: string): string {
   return `${text.slice(0, 10)}T${text.slice(11, 19)}.${fraction}Z`;
 }
 
+/**
+ * A silent connection is asked for a sign of life after half a minute: the kernel by itself asks after two hours, when a
+ * firewall between has long forgotten the connection.
+ */
+export const keepAlive = { keepAlive: true, keepAliveInitialDelayMillis: 30_000 };
+
 /** How long after a statement's time is over the server's word of it may take. */
 const answerMarginMs = 2_000;
 
@@ -97,7 +103,7 @@ export function openDatabase(options: DatabaseOptions): Database {
     application_name: options.applicationName ?? 'daybook',
     connectionTimeoutMillis: 5_000,
     ...(statementTimeoutMs === 0 ? {} : { query_timeout: statementTimeoutMs + answerMarginMs }),
-    keepAlive: true,
+    ...keepAlive,
     options: settings.join(' '),
     types,
   };

@@ -1,4 +1,5 @@
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { Socket } from 'node:net';
+import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import { eventually } from '@daybook/test/support/eventually.ts';
 import { freshDatabase } from '@daybook/test/support/postgres.ts';
 import { startProxy } from '@daybook/test/support/proxy.ts';
@@ -58,6 +59,20 @@ test('wake-ups reach other processes, also after the connection was cut', async 
   );
   await heard();
   await Promise.all([a.close(), b.close()]);
+});
+
+test('a silent connection is asked for a sign of life after half a minute', async () => {
+  const asked = jest.spyOn(Socket.prototype, 'setKeepAlive');
+  const { database, drop } = await freshDatabase();
+  await database.pool.query('select 1');
+  await database.knex.raw('select 1');
+  const wakeups = postgresWakeups(database, silentLog);
+  await eventually(() => {
+    expect(asked.mock.calls).toEqual([1, 2, 3].map(() => [true, 30_000]));
+  });
+  asked.mockRestore();
+  await wakeups.close();
+  await drop();
 });
 
 test('a server that answers nothing any more does not keep wake-ups from closing', async () => {

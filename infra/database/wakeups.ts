@@ -2,7 +2,7 @@ import type { Socket } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
 import pg from 'pg';
 import type { Log } from '@daybook/kernel/ports/outside.ts';
-import { withoutSettings, type Database } from './database.ts';
+import { keepAlive, withoutSettings, type Database } from './database.ts';
 
 /** A subscription to one channel. Signals that arrive while nobody waits are kept as one. */
 export type Wakeup = Readonly<{
@@ -114,7 +114,7 @@ export function postgresWakeups(database: Database, log: Log): Wakeups {
     const own = new pg.Client({
       connectionString: withoutSettings(database.url).url,
       application_name: 'daybook wakeups',
-      keepAlive: true,
+      ...keepAlive,
       connectionTimeoutMillis: answerMs,
       query_timeout: answerMs,
     });
