@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { DaybookError } from '@daybook/kernel/errors.ts';
+import { DaybookError, isDaybookError } from '@daybook/kernel/errors.ts';
 import type { ObjectStore } from '@daybook/kernel/ports/outside.ts';
 import { failpoint } from '../failpoints/failpoint.ts';
 import { compressed, objectHash, uncompressed } from './compressed.ts';
@@ -25,15 +25,23 @@ export function diskObjects(folder: string): ObjectStore {
     });
     return path;
   };
+  const store = async (hash: string, bytes: Uint8Array): Promise<void> => {
+    const path = join(await folderOf(hash), `${hash}.zst`);
+    const present = await stat(path).then(
+      () => true,
+      () => false,
+    );
+    if (!present) await writeWhole(path, await compressed(bytes));
+  };
   return {
     put: async (bytes) => {
       const hash = objectHash(bytes);
-      const path = join(await folderOf(hash), `${hash}.zst`);
-      const present = await stat(path).then(
-        () => true,
-        () => false,
-      );
-      if (!present) await writeWhole(path, await compressed(bytes));
+      await store(hash, bytes).catch((error: unknown) => {
+        if (!isGone(error)) throw error;
+        // Somebody removed the folder since it was made, as after its objects were moved away.
+        made.delete(join(folder, hash.slice(0, 2)));
+        return store(hash, bytes);
+      });
       return hash;
     },
     get: async (hash) => {
@@ -70,6 +78,11 @@ async function writeWhole(path: string, bytes: Uint8Array): Promise<void> {
     await rm(beside, { force: true });
     throw unusable(cause);
   }
+}
+
+/** Whether a folder that was to be written into is not there. */
+function isGone(error: unknown): boolean {
+  return isDaybookError(error) && (error.cause as NodeJS.ErrnoException | undefined)?.code === 'ENOENT';
 }
 
 function unusable(cause: unknown): DaybookError {

@@ -76,6 +76,15 @@ describe('disk objects', () => {
     expect(await store.get(hash)).toBeNull();
   });
 
+  test('are put again where somebody removed the emptied folder', async () => {
+    const store = diskObjects(folder);
+    const bytes = Buffer.from('page');
+    const hash = await store.put(bytes);
+    await rm(join(folder, hash.slice(0, 2)), { recursive: true });
+    expect(await Promise.all([1, 2, 3].map(() => store.put(bytes)))).toEqual([hash, hash, hash]);
+    expect(Buffer.from((await store.get(hash)) ?? []).equals(bytes)).toBe(true);
+  });
+
   test('that cannot be written say so', async () => {
     await writeFile(join(folder, 'file'), '');
     await expect(diskObjects(join(folder, 'file')).put(Buffer.from('x'))).rejects.toMatchObject({
