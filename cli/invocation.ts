@@ -64,7 +64,11 @@ export function openLog(
       : {
           destination: {
             write: (line: string) => {
-              appendFileSync(file, line);
+              try {
+                appendFileSync(file, line);
+              } catch {
+                // On a full disk: who logs, often of a failure, must not fail by it.
+              }
             },
           },
         }),
