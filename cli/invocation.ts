@@ -64,11 +64,7 @@ export function openLog(
       : {
           destination: {
             write: (line: string) => {
-              try {
-                appendFileSync(file, line);
-              } catch {
-                // On a full disk: who logs, often of a failure, must not fail by it.
-              }
+              appendFileSync(file, line);
             },
           },
         }),

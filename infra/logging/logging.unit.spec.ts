@@ -1,3 +1,6 @@
+import { spawnSync } from 'node:child_process';
+import { closeSync, openSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import { DaybookError } from '@daybook/kernel/errors.ts';
 import { memoryLog } from './memory-log.ts';
@@ -131,4 +134,21 @@ describe('log', () => {
       big: '1',
     });
   });
+});
+
+test('a line that cannot be written fails nobody who logs', () => {
+  const full = openSync('/dev/full', 'w');
+  const program = `
+    import { pinoLog } from ${JSON.stringify(join(import.meta.dirname, 'pino-log.ts'))};
+    for (const pretty of [false, true]) {
+      const log = pinoLog({ pretty });
+      for (let line = 0; line < 100; line += 1) log.warn('Nobody reads this.');
+    }
+    process.exitCode = 42;`;
+  const { status, stderr } = spawnSync(process.execPath, ['--input-type=module', '-e', program], {
+    stdio: ['ignore', full, 'pipe'],
+    encoding: 'utf8',
+  });
+  closeSync(full);
+  expect({ status, stderr }).toEqual({ status: 42, stderr: '' });
 });

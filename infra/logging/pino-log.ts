@@ -16,12 +16,17 @@ export type PinoLogOptions = Readonly<{
   fields?: LogFields;
 }>;
 
+/** Characters that are kept of lines which could not be written, until they can. */
+const mostUnwritten = 65_536;
+
 /**
  * The log over pino. Secrets and personal data are taken out by key name and by the look of values before pino sees
- * them. Lines are written synchronously, so that the last one before a death is there.
+ * them. Lines are written synchronously, so that the last one before a death is there. What cannot be written, as on a
+ * full disk, is dropped: who logs, often of a failure, does not fail by it.
  */
 export function pinoLog(options: PinoLogOptions = {}): Log {
-  const destination = options.destination ?? pino.destination({ dest: 1, sync: true });
+  const destination =
+    options.destination ?? pino.destination({ dest: 1, sync: true, maxLength: mostUnwritten });
   const logger = pino(
     {
       level: options.level ?? 'info',
@@ -39,7 +44,12 @@ function overPino(logger: Logger): Log {
   const at = (level: 'debug' | 'info' | 'warn' | 'error') => {
     return (message: string, fields?: LogFields): void => {
       if (!logger.isLevelEnabled(level)) return;
-      logger[level](fields === undefined ? {} : redactFields(fields), redactText(message));
+      const written = fields === undefined ? {} : redactFields(fields);
+      try {
+        logger[level](written, redactText(message));
+      } catch {
+        // There is nowhere to tell of it.
+      }
     };
   };
   return {
