@@ -136,19 +136,39 @@ describe('log', () => {
   });
 });
 
-test('a line that cannot be written fails nobody who logs', () => {
-  const full = openSync('/dev/full', 'w');
-  const program = `
-    import { pinoLog } from ${JSON.stringify(join(import.meta.dirname, 'pino-log.ts'))};
-    for (const pretty of [false, true]) {
-      const log = pinoLog({ pretty });
-      for (let line = 0; line < 100; line += 1) log.warn('Nobody reads this.');
-    }
-    process.exitCode = 42;`;
-  const { status, stderr } = spawnSync(process.execPath, ['--input-type=module', '-e', program], {
-    stdio: ['ignore', full, 'pipe'],
-    encoding: 'utf8',
+describe('standard output', () => {
+  /** What a process of its own comes to, with the log of this one as `log`. */
+  const logging = (
+    stdout: number | 'pipe',
+    work: string,
+  ): Readonly<{ status: number | null; stdout: string | null; stderr: string }> => {
+    const program = `import { pinoLog } from ${JSON.stringify(join(import.meta.dirname, 'pino-log.ts'))}; ${work}`;
+    return spawnSync(process.execPath, ['--input-type=module', '-e', program], {
+      stdio: ['ignore', stdout, 'pipe'],
+      encoding: 'utf8',
+    });
+  };
+
+  test('a line that cannot be written fails nobody who logs', () => {
+    const full = openSync('/dev/full', 'w');
+    const { status, stderr } = logging(
+      full,
+      `for (const pretty of [false, true]) {
+         const log = pinoLog({ pretty });
+         for (let line = 0; line < 100; line += 1) log.warn('Nobody reads this.');
+       }
+       process.exitCode = 42;`,
+    );
+    closeSync(full);
+    expect({ status, stderr }).toEqual({ status: 42, stderr: '' });
   });
-  closeSync(full);
-  expect({ status, stderr }).toEqual({ status: 42, stderr: '' });
+
+  test('a long line is written whole', () => {
+    const { stdout } = logging(
+      'pipe',
+      `pinoLog().warn('Long.', { list: Array(50).fill('a b '.repeat(999)) });`,
+    );
+    expect(JSON.parse(stdout ?? '')).toMatchObject({ message: 'Long.' });
+    expect(stdout?.length).toBeGreaterThan(150_000);
+  });
 });

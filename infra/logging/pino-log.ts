@@ -16,8 +16,8 @@ export type PinoLogOptions = Readonly<{
   fields?: LogFields;
 }>;
 
-/** Characters that are kept of lines which could not be written, until they can. */
-const mostUnwritten = 65_536;
+/** Characters that are kept of lines which could not be written, until they can; a line has far fewer. */
+const mostUnwritten = 16 * 1024 * 1024;
 
 /**
  * The log over pino. Secrets and personal data are taken out by key name and by the look of values before pino sees
