@@ -36,30 +36,36 @@ const visited: Visited = {
   retryAfterMs: null,
 };
 
-test('what no message can carry is an outcome, and what waits for the host behind it comes', async () => {
-  const published: unknown[] = [];
+/** Serves a host for which two requests wait; answers with what was settled. */
+async function served(
+  parts: Pick<Parameters<typeof serveHost>[1], 'visitor' | 'publish'>,
+  signal = new AbortController().signal,
+): Promise<readonly Settlement[]> {
   const settlements: Settlement[] = [];
+  const queue = {
+    settle: (settlement: Settlement) => {
+      settlements.push(settlement);
+      return Promise.resolve();
+    },
+  };
   await serveHost(
     { host: 'shop.example', memory: recalled({}), failures: 0, requests: [due('1'), due('2')] },
-    {
-      visitor: () => Promise.resolve(visited),
-      publish: ({ data: { requestId } }, { result }) => {
-        if (requestId === '1' && 'price' in result)
-          return Promise.reject(new DaybookError('schema-incompatible', 'The number is no exact long.'));
-        published.push([requestId, 'price' in result ? 'price' : result.outcome]);
-        return Promise.resolve();
-      },
-      queue: {
-        settle: (settlement) => {
-          settlements.push(settlement);
-          return Promise.resolve();
-        },
-      },
-      backOffMs: 1,
-      log: silentLog,
-      signal: new AbortController().signal,
-    },
+    { ...parts, queue, backOffMs: 1, log: silentLog, signal },
   );
+  return settlements;
+}
+
+test('what no message can carry is an outcome, and what waits for the host behind it comes', async () => {
+  const published: unknown[] = [];
+  const settlements = await served({
+    visitor: () => Promise.resolve(visited),
+    publish: ({ data: { requestId } }, { result }) => {
+      if (requestId === '1' && 'price' in result)
+        return Promise.reject(new DaybookError('schema-incompatible', 'The number is no exact long.'));
+      published.push([requestId, 'price' in result ? 'price' : result.outcome]);
+      return Promise.resolve();
+    },
+  });
   expect(published).toEqual([
     ['1', 'notContent'],
     ['2', 'price'],
@@ -70,31 +76,19 @@ test('what no message can carry is an outcome, and what waits for the host behin
 test('a stop during the crawl-delay fetches nothing more, and leaves the delay to the next worker', async () => {
   const stopping = new AbortController();
   const fetched: string[] = [];
-  const settlements: Settlement[] = [];
-  await serveHost(
-    { host: 'shop.example', memory: recalled({}), failures: 0, requests: [due('1'), due('2')] },
-    {
-      visitor: ({ message }, memory) => {
-        fetched.push(message.data.requestId);
-        return Promise.resolve({ ...visited, memory, crawlDelayMs: 900 });
-      },
-      publish: () => {
-        setImmediate(() => {
-          stopping.abort();
-        });
-        return Promise.resolve();
-      },
-      queue: {
-        settle: (settlement) => {
-          settlements.push(settlement);
-          return Promise.resolve();
-        },
-      },
-      backOffMs: 1,
-      log: silentLog,
-      signal: stopping.signal,
+  const parts = {
+    visitor: ({ message }: DueRequest, memory: Visited['memory']) => {
+      fetched.push(message.data.requestId);
+      return Promise.resolve({ ...visited, memory, crawlDelayMs: 900 });
     },
-  );
+    publish: () => {
+      setImmediate(() => {
+        stopping.abort();
+      });
+      return Promise.resolve();
+    },
+  };
+  const settlements = await served(parts, stopping.signal);
   expect(fetched).toEqual(['1']);
   expect(settlements).toMatchObject([{ finished: ['1'], release: { host: 'shop.example', pauseMs: 900 } }]);
 });

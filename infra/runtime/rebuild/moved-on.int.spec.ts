@@ -84,33 +84,22 @@ describe('a view that shows something else by the time', () => {
     await house.settled();
   });
 
-  test('of a rebuild’s turn: a later version stays shown, and the rebuild is refused', async () => {
-    await running();
-    const folding = holdAt('fold.written');
-    const rebuilt = house.rebuild();
-    await reached(folding);
-    await running(2);
-    folding.letGo();
-    await expect(rebuilt).rejects.toMatchObject({
-      code: 'maintenance-refused',
-      message: expect.stringContaining('shows version 2, and this code has version 1'),
-    });
-    expect(await shown()).toEqual({ version: 2, build: 1 });
-  });
-
-  test('of a rollback’s turn: it stays shown, and going back is refused', async () => {
+  test.each([
+    ['rebuild', 'shows version 2, and this code has version 1', () => house.rebuild()],
+    ['rollback', 'shows other tables by now', () => house.rollBack()],
+  ] as const)('of a %s’s turn: a later version stays shown, and it is refused', async (_, says, work) => {
     await running();
     await house.rebuild();
     await house.happen(10);
     await house.settled();
     const folding = holdAt('fold.written');
-    const goingBack = house.rollBack();
+    const worked = work();
     await reached(folding);
     await running(2);
     folding.letGo();
-    await expect(goingBack).rejects.toMatchObject({
+    await expect(worked).rejects.toMatchObject({
       code: 'maintenance-refused',
-      message: expect.stringContaining('shows other tables by now'),
+      message: expect.stringContaining(says),
     });
     expect(await shown()).toEqual({ version: 2, build: 1 });
   });
